@@ -1,0 +1,1 @@
+"""hccresist: who resists, why, and what might overcome it, in hepatocellular carcinoma."""

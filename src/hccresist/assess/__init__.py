@@ -1,0 +1,1 @@
+"""Is it resisting? Response, best response and dates under each criterion."""

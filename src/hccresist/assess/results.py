@@ -1,0 +1,70 @@
+"""Result tables of *assess*: a contract, typed, with units and meaning.
+
+Rows are sorted by key. `reader` is empty where the study names none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import dataframely as dy
+
+PATIENT: Final = "pseudonym of the patient"
+READER: Final = "reader of the scan; empty where the study names none"
+CRITERION: Final = "criterion: recist11, mrecist, irecist …"
+MM: Final = {"unit": "mm"}
+DAY: Final = {"unit": "day"}
+PERCENT: Final = {"unit": "%"}
+
+
+class Timepoints(dy.Schema):
+    """One row a visit, reader and criterion after baseline."""
+
+    patient_id = dy.String(primary_key=True, description=PATIENT)
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    day = dy.Float64(primary_key=True, metadata=DAY, description="day of the visit: its last scan")
+    target = dy.String(nullable=True, description="target response; empty where there are no targets")
+    nontarget = dy.String(nullable=True, description="non-target response; empty where there are none")
+    new_lesion = dy.Bool(nullable=True, description="an unequivocal new lesion counts at this visit")
+    overall = dy.String(description="overall response at this visit")
+    sum_mm = dy.Float64(
+        nullable=True,
+        metadata=MM,
+        description="sum of the targets that were evaluated (mm², where the criterion sums products)",
+    )
+    new_target_sum_mm = dy.Float64(
+        nullable=True, metadata=MM, description="sum of the new targets, where the criterion measures them"
+    )
+    baseline_mm = dy.Float64(nullable=True, metadata=MM, description="sum at baseline")
+    nadir_mm = dy.Float64(nullable=True, metadata=MM, description="smallest sum before this visit")
+    change_from_baseline_percent = dy.Float64(
+        nullable=True, metadata=PERCENT, description="change of the sum from baseline"
+    )
+    change_from_nadir_percent = dy.Float64(
+        nullable=True, metadata=PERCENT, description="change of the sum from the nadir"
+    )
+    rule = dy.String(description="stable identifier of the rule that decided")
+    reason = dy.String(description="the rule in one sentence with its numbers")
+
+
+class BestResponse(dy.Schema):
+    """One row a patient, reader and criterion; patients without a visit after baseline are NE."""
+
+    patient_id = dy.String(primary_key=True, description=PATIENT)
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    best = dy.String(description="best overall response, confirmation not required")
+    best_confirmed = dy.String(description="best overall response, confirmation required")
+    best_day = dy.Float64(nullable=True, metadata=DAY, description="first day on which `best` was reached")
+    first_response_day = dy.Float64(
+        nullable=True, metadata=DAY, description="first CR or PR (iCR or iPR) before progression"
+    )
+    progression_day = dy.Float64(
+        nullable=True,
+        metadata=DAY,
+        description="progression; for iRECIST the first iUPD of the block that was confirmed",
+    )
+
+
+RESULTS: Final[dict[str, type[dy.Schema]]] = {"timepoints": Timepoints, "best_response": BestResponse}

@@ -1,0 +1,1 @@
+"""Rates and survival, thin over SciPy and lifelines."""

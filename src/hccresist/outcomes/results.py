@@ -1,0 +1,116 @@
+"""Result tables of *outcomes*: a contract, typed, with units and meaning. Rows are sorted by key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import dataframely as dy
+
+PATIENT: Final = "pseudonym of the patient"
+READER: Final = "reader of the scan; empty where the study names none, and for OS"
+CRITERION: Final = "criterion; empty for OS, 'recorded' for endpoints that the study brings"
+GROUP: Final = "arm, or 'all'"
+PERCENT: Final = {"unit": "%"}
+ENDPOINTS: Final = ("OS", "PFS", "TTP", "DOR", "TTR", "iPFS", "iDOR")
+
+
+class Events(dy.Schema):
+    """One row a patient, reader, criterion and endpoint."""
+
+    patient_id = dy.String(primary_key=True, description=PATIENT)
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    endpoint = dy.String(
+        primary_key=True, description="OS, PFS, TTP, DOR, TTR, iPFS, iDOR, or a name the study brings"
+    )
+    days = dy.Float64(
+        metadata={"unit": "days"},
+        description="from day 0 (DOR, iDOR: from first response) to event or censoring",
+    )
+    event = dy.Bool(description="true: the event happened")
+    reason = dy.String(description="why the row is an event or censored there")
+
+
+class Rates(dy.Schema):
+    """Response rates with exact (Clopper–Pearson) 95 % intervals."""
+
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    group = dy.String(primary_key=True, description=GROUP)
+    measure = dy.Enum(
+        ("ORR", "DCR", "CBR"),
+        primary_key=True,
+        description="objective response, disease control, clinical benefit rate",
+    )
+    confirmed = dy.Bool(primary_key=True, description="CR and PR had to be confirmed")
+    denominator = dy.String(description="who is counted: all, measurable or evaluable")
+    events = dy.Int64(description="patients with the outcome")
+    n = dy.Int64(description="patients counted")
+    percent = dy.Float64(nullable=True, metadata=PERCENT, description="rate; empty when n is 0")
+    low = dy.Float64(nullable=True, metadata=PERCENT, description="lower limit")
+    high = dy.Float64(nullable=True, metadata=PERCENT, description="upper limit")
+
+
+class SurvivalSummary(dy.Schema):
+    """Medians, landmark rates, restricted means, follow-up and hazard ratios with 95 % intervals."""
+
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    endpoint = dy.String(primary_key=True, description="endpoint as in `events`")
+    group = dy.String(primary_key=True, description="arm, 'all', or 'A vs B' for a hazard ratio or test")
+    statistic = dy.String(
+        primary_key=True, description="median, rate, rmst, hazard_ratio, followup, logrank_p …"
+    )
+    at_days = dy.Float64(
+        primary_key=True,
+        metadata={"unit": "days"},
+        description="landmark or horizon in days; 0 where it does not apply",
+    )
+    value = dy.Float64(
+        nullable=True,
+        description="estimate: days, % or ratio; empty when not reached or not estimable, see note",
+    )
+    low = dy.Float64(nullable=True, description="lower limit")
+    high = dy.Float64(nullable=True, description="upper limit")
+    n = dy.Int64(description="patients")
+    events = dy.Int64(description="events")
+    note = dy.String(nullable=True, description="not reached, not estimable and why, or a caveat")
+
+
+class AtRisk(dy.Schema):
+    """Kaplan–Meier curve with numbers at risk, as data for figures."""
+
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    endpoint = dy.String(primary_key=True, description="endpoint as in `events`")
+    group = dy.String(primary_key=True, description=GROUP)
+    days = dy.Float64(primary_key=True, metadata={"unit": "days"}, description="time")
+    survival = dy.Float64(description="estimated share without the event")
+    low = dy.Float64(nullable=True, description="lower limit, log-log")
+    high = dy.Float64(nullable=True, description="upper limit, log-log")
+    at_risk = dy.Int64(description="patients at risk just before this time")
+    events = dy.Int64(description="events at this time")
+    censored = dy.Int64(description="censored at this time")
+
+
+class CumulativeIncidence(dy.Schema):
+    """Aalen–Johansen estimate where events compete."""
+
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    endpoint = dy.String(primary_key=True, description="endpoint whose causes compete")
+    group = dy.String(primary_key=True, description=GROUP)
+    cause = dy.String(primary_key=True, description="progression, death, tumour, liver, other …")
+    days = dy.Float64(primary_key=True, metadata={"unit": "days"}, description="time")
+    incidence = dy.Float64(description="cumulative incidence")
+    low = dy.Float64(nullable=True, description="lower limit")
+    high = dy.Float64(nullable=True, description="upper limit")
+
+
+RESULTS: Final[dict[str, type[dy.Schema]]] = {
+    "events": Events,
+    "rates": Rates,
+    "survival_summary": SurvivalSummary,
+    "survival_curves": AtRisk,
+    "cumulative_incidence": CumulativeIncidence,
+}

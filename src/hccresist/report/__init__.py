@@ -1,0 +1,1 @@
+"""Figures, sections and the page. No science in here."""
