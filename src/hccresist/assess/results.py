@@ -67,4 +67,27 @@ class BestResponse(dy.Schema):
     )
 
 
-RESULTS: Final[dict[str, type[dy.Schema]]] = {"timepoints": Timepoints, "best_response": BestResponse}
+class Baselines(dy.Schema):
+    """One row a patient, reader and criterion: the scan that everything is compared with."""
+
+    patient_id = dy.String(primary_key=True, description=PATIENT)
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    day = dy.Float64(
+        nullable=True, metadata=DAY, description="day of the baseline scan; empty where there is none"
+    )
+    n_targets = dy.Int64(description="targets measured at baseline")
+    n_nontargets = dy.Int64(description="non-target lesions at baseline")
+    baseline_mm = dy.Float64(nullable=True, metadata=MM, description="sum of the targets at baseline")
+    measurable = dy.Bool(description="at least one target was measured at baseline")
+    evaluable = dy.Bool(description="at least one visit after baseline has a response other than NE")
+    reason = dy.String(
+        nullable=True, description="why there is no usable baseline, or what was noticed about it"
+    )
+
+
+RESULTS: Final[dict[str, type[dy.Schema]]] = {
+    "timepoints": Timepoints,
+    "best_response": BestResponse,
+    "baselines": Baselines,
+}
