@@ -103,6 +103,12 @@ class Policies:
     irecist_warn_days: float = _policy(
         56.0, "a confirmation later than this many days after iUPD is marked in the reason", IRECIST, low=0
     )
+    irecist_unconfirmed: str = _policy(
+        "event",
+        "an iUPD that is never confirmed and never followed by iSD, iPR or iCR: event (progression at its first day) or ignore",
+        IRECIST,
+        allowed=("event", "ignore"),
+    )
     responses: str = _policy(
         "measured",
         "measured: from lesions or sums, recorded responses only where neither exists; given: recorded responses are taken as they are",
