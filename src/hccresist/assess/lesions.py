@@ -1,0 +1,252 @@
+"""Lesion rows as arrays, and what each row counts: steps 3 and 1.4 of the response engine.
+
+A *cell* is a lesion in a visit: one row, or several scans of which the last evaluable counts.
+Sizes are whole micrometres; −1 means not evaluable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from hccresist.assess.criteria import Criterion, Measure
+from hccresist.assess.visits import Bools, Floats, Ints, Scans, enum_codes, micrometres
+from hccresist.study import codes
+from hccresist.study.policies import Policies
+
+STATE: Final = {name: code for code, name in enumerate(codes.STATE)}
+ROLE: Final = {name: code for code, name in enumerate(codes.ROLE)}
+ORGAN: Final = {name: code for code, name in enumerate(codes.ORGAN)}
+
+NODE_CODES: Final = tuple(ORGAN[name] for name in codes.NODE_ORGANS)
+VASCULAR_CODES: Final = tuple(ORGAN[name] for name in codes.VASCULAR_ORGANS)
+FLUID_CODES: Final = tuple(ORGAN[name] for name in codes.FLUID_ORGANS)
+
+SUM_LESION: Final = "\x00sum"
+"""Identifier of the lesion that stands for a recorded sum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionRows:
+    """Rows of the lesion table of a set of series, sorted by series, lesion and day.
+
+    Attributes
+    ----------
+    lesion, series, visit, scan, day
+        Shape (n_rows,): lesion number, series, visit, scan and day of each row.
+    state, washout
+        Codes, −1 where empty.
+    longest, short, viable
+        Sizes in micrometres, −1 where empty.
+    cell_start
+        First row of each cell; `cell_lesion` and `cell_visit` say which cell it is.
+    lesion_series, role, organ, node, is_sum, parent
+        Shape (n_lesions,): series; first role and organ given (−1 none); lymph node; stands for a
+        recorded sum; lesion of which it is a part (itself if none).
+    """
+
+    lesion: Ints
+    series: Ints
+    visit: Ints
+    scan: Ints
+    day: Floats
+    state: Ints
+    washout: Ints
+    longest: Ints
+    short: Ints
+    viable: Ints
+    cell_start: Ints
+    cell_lesion: Ints
+    cell_visit: Ints
+    lesion_series: Ints
+    role: Ints
+    organ: Ints
+    node: Bools
+    is_sum: Bools
+    parent: Ints
+
+    @property
+    def n_lesions(self) -> int:
+        """Number of lesions."""
+        return len(self.lesion_series)
+
+    @property
+    def hepatic(self) -> Bools:
+        """Lesion lies in the liver; an unnamed site is read as the liver."""
+        return ~self.node & ((self.organ == ORGAN["liver"]) | (self.organ < 0))
+
+    def pick(self, evaluable: Bools) -> Ints:
+        """Return, for each cell, its last evaluable row, or its last row if none is."""
+        if len(self.cell_start) == len(self.lesion):
+            return self.cell_start
+        index = np.arange(len(self.lesion))
+        last = np.append(self.cell_start[1:], len(self.lesion)) - 1
+        best = np.maximum.reduceat(np.where(evaluable, index, -1), self.cell_start)
+        return np.where(best >= 0, best, last)
+
+    def any_in_cell(self, rows: Bools) -> Bools:
+        """Return whether any row of each cell is marked."""
+        if len(self.cell_start) == len(self.lesion):
+            return rows
+        return np.logical_or.reduceat(rows, self.cell_start)
+
+
+def with_sums(lesions: pl.DataFrame | None, sums: pl.DataFrame | None) -> pl.DataFrame | None:
+    """Return the lesion rows with each recorded sum as one more lesion (`SUM_LESION`)."""
+    if sums is None or sums.is_empty():
+        return lesions
+    size = {"longest": "longest_mm", "viable": "viable_mm"}
+    wide = (
+        sums.filter(pl.col("measure").cast(pl.String).is_in(list(size)))
+        .with_columns(pl.col("measure").cast(pl.String).replace(size))
+        .pivot("measure", index=["patient_id", "reader", "day"], values="sum", aggregate_function="last")
+        .with_columns(
+            pl.lit(SUM_LESION).alias("lesion_id"),
+            pl.lit("target").cast(pl.Enum(codes.ROLE)).alias("role"),
+            pl.lit("liver").cast(pl.Enum(codes.ORGAN)).alias("organ"),
+        )
+    )
+    frames = [wide] if lesions is None else [lesions, wide]
+    return pl.concat(frames, how="diagonal_relaxed").sort("patient_id", "reader", "lesion_id", "day")
+
+
+def lesion_rows(frame: pl.DataFrame, series: Ints, scans: Scans) -> LesionRows:
+    """Return the arrays of a lesion table.
+
+    Parameters
+    ----------
+    frame
+        Lesion rows sorted by key, from `with_sums`.
+    series
+        Series of each row.
+    scans
+        Scans of those series.
+    """
+    day = frame["day"].to_numpy()
+    scan = scans.locate(series, day)
+    visit = scans.scan_visit[scan]
+    opens = np.ones(frame.height, dtype=np.bool_)
+    name = frame["lesion_id"]
+    same_name = (name == name.shift()).fill_null(value=False).to_numpy()
+    opens[1:] = ~(same_name[1:] & (series[1:] == series[:-1]))
+    lesion = np.cumsum(opens) - 1
+    start = np.flatnonzero(opens)
+    cell = opens.copy()
+    cell[1:] |= visit[1:] != visit[:-1]
+    cell_start = np.flatnonzero(cell)
+    columns = {name: _optional(frame, name) for name in ("longest_mm", "short_axis_mm", "viable_mm")}
+    organ = _first_given(_codes(frame, "organ", codes.ORGAN), start)
+    node = np.maximum.reduceat(_flags(frame, "node"), start) if len(start) else np.empty(0, np.int64)
+    return LesionRows(
+        lesion=lesion,
+        series=series,
+        visit=visit,
+        scan=scan,
+        day=day,
+        state=_codes(frame, "state", codes.STATE),
+        washout=_flags(frame, "washout"),
+        longest=columns["longest_mm"],
+        short=columns["short_axis_mm"],
+        viable=columns["viable_mm"],
+        cell_start=cell_start,
+        cell_lesion=lesion[cell_start],
+        cell_visit=visit[cell_start],
+        lesion_series=series[start],
+        role=_first_given(_codes(frame, "role", codes.ROLE), start),
+        organ=organ,
+        node=np.where(node >= 0, node == 1, np.isin(organ, NODE_CODES)),
+        is_sum=(name.gather(start) == SUM_LESION).to_numpy(),
+        parent=_parents(frame, series, lesion, start),
+    )
+
+
+def recist_size(rows: LesionRows) -> Ints:
+    """Return the short axis of nodes and the longest diameter of other lesions, in micrometres."""
+    return np.where(rows.node[rows.lesion], rows.short, rows.longest)
+
+
+def largest_size(rows: LesionRows) -> Ints:
+    """Return the largest of the recorded diameters of each row, −1 where there is none."""
+    return np.maximum(np.maximum(rows.longest, rows.short), rows.viable)
+
+
+def criterion_size(rows: LesionRows, criterion: Criterion) -> Ints:
+    """Return what the criterion measures on each row, in micrometres, −1 where empty."""
+    size = recist_size(rows)
+    if criterion.measure is Measure.VIABLE:
+        size = np.where(rows.hepatic[rows.lesion], rows.viable, size)
+    return size
+
+
+def row_values(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Ints:
+    """Return what each row counts as a target, in micrometres; −1 where it is not evaluable.
+
+    A measured value is never imputed over; a lesion too small to measure without one counts
+    ``tstm_value``. RECIST 1.1, doi:10.1016/j.ejca.2008.10.026.
+    """
+    value = criterion_size(rows, criterion)
+    value = np.where(np.isin(rows.state, (STATE["absent"], STATE["merged"])), 0, value)
+    small = (rows.state == STATE["too_small"]) & (value < 0)
+    value = np.where(small, _too_small_um(rows, scans, policies), value)
+    unread = (rows.state == STATE["not_evaluable"]) | ~scans.scan_adequate[rows.scan]
+    if criterion.hcc_rules:
+        unread |= rows.hepatic[rows.lesion] & ~scans.scan_arterial[rows.scan]
+    return np.where(unread, -1, value)
+
+
+def _too_small_um(rows: LesionRows, scans: Scans, policies: Policies) -> Ints:
+    constant = np.int64(round(policies.tstm_value * 1000))
+    if not policies.tstm_use_slice:
+        return np.full(len(rows.lesion), constant)
+    return np.maximum(scans.scan_slice_um[rows.scan], constant)
+
+
+def _first_given(values: Ints, start: Ints) -> Ints:
+    """Return the first value ≥ 0 of each lesion, −1 where it has none."""
+    if len(start) == 0:
+        return np.empty(0, np.int64)
+    nowhere = len(values)
+    index = np.where(values >= 0, np.arange(nowhere), nowhere)
+    first = np.minimum.reduceat(index, start)
+    return np.where(first < nowhere, values[np.minimum(first, nowhere - 1)], -1)
+
+
+def _optional(frame: pl.DataFrame, column: str) -> Ints:
+    if column not in frame.columns:
+        return np.full(frame.height, -1, dtype=np.int64)
+    return micrometres(frame[column])
+
+
+def _codes(frame: pl.DataFrame, column: str, allowed: tuple[str, ...]) -> Ints:
+    if column not in frame.columns:
+        return np.full(frame.height, -1, dtype=np.int64)
+    series = frame[column]
+    return enum_codes(series if isinstance(series.dtype, pl.Enum) else series.cast(pl.Enum(allowed)))
+
+
+def _flags(frame: pl.DataFrame, column: str) -> Ints:
+    if column not in frame.columns:
+        return np.full(frame.height, -1, dtype=np.int64)
+    return frame[column].cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def _parents(frame: pl.DataFrame, series: Ints, lesion: Ints, start: Ints) -> Ints:
+    """Return, for each lesion, the lesion it is a part of by `split_from`, or itself."""
+    itself = np.arange(len(start), dtype=np.int64)
+    if "split_from" not in frame.columns or frame["split_from"].null_count() == frame.height:
+        return itself
+    names = pl.DataFrame(
+        {"series": series[start], "name": frame["lesion_id"].gather(start), "parent": itself}
+    )
+    parts = (
+        pl.DataFrame({"series": series, "lesion": lesion, "name": frame["split_from"]})
+        .drop_nulls("name")
+        .unique("lesion", keep="first", maintain_order=True)
+        .join(names, on=["series", "name"], how="left", maintain_order="left")
+        .drop_nulls("parent")
+    )
+    itself[parts["lesion"].to_numpy()] = parts["parent"].to_numpy()
+    return itself

@@ -1,0 +1,334 @@
+"""From lesion rows to what a visit measures, for one criterion: steps 5 to 7 of the response engine.
+
+The result is flat: one entry a visit, series after series, each in order of day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from hccresist.assess.criteria import Criterion
+from hccresist.assess.lesions import (
+    FLUID_CODES,
+    ORGAN,
+    STATE,
+    LesionRows,
+    criterion_size,
+    largest_size,
+    recist_size,
+    row_values,
+)
+from hccresist.assess.targets import NODE_GROUP, NORMAL_NODE_UM, Roles, assign_roles
+from hccresist.assess.visits import Bools, Floats, Ints, Scans, find_baselines
+from hccresist.study.policies import Policies
+
+MAX_NEW_TARGETS = 5
+MAX_NEW_TARGETS_PER_ORGAN = 2
+ATYPICAL_GROWTH_UM = 10_000
+"""Growth that proves a new nodule without wash-out. mRECIST, doi:10.1055/s-0030-1247132."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measures:
+    """What one criterion sees at each visit.
+
+    Attributes
+    ----------
+    baseline
+        Baseline visit of each series, −1 without; shape (n_series,).
+    n_targets, n_nontargets, n_left_out
+        Lesions at baseline, shape (n_series,).
+    diseased
+        Disease of any kind was there at baseline, shape (n_series,).
+    sum, n_evaluated
+        Sum of the evaluated targets in micrometres, and how many they are; shape (n_visits,) as all
+        below.
+    extant, large_node
+        A non-nodal target is above 0; a nodal target has a short axis of 10 mm or more.
+    returned
+        A non-nodal target that was 0 at an earlier follow-up visit is above 0.
+    nt_evaluated, nt_gone
+        Non-targets evaluated, and gone, counted.
+    nt_progressed, nt_extant, nt_worsened
+        A non-target progressed unequivocally; a non-nodal one is not gone; one is `worsened`.
+    new_seen, new_day
+        A counting new lesion is seen; first day of the visit on which one is.
+    new_count
+        Distinct counting new lesions seen in this visit or before.
+    new_sum
+        Sum of the new targets in micrometres, −1 before there are any.
+    new_worsened
+        A counting new non-target grows.
+    """
+
+    baseline: Ints
+    n_targets: Ints
+    n_nontargets: Ints
+    n_left_out: Ints
+    diseased: Bools
+    sum: Ints
+    n_evaluated: Ints
+    extant: Bools
+    large_node: Bools
+    returned: Bools
+    nt_evaluated: Ints
+    nt_gone: Ints
+    nt_progressed: Bools
+    nt_extant: Bools
+    nt_worsened: Bools
+    new_seen: Bools
+    new_day: Floats
+    new_count: Ints
+    new_sum: Ints
+    new_worsened: Bools
+
+
+def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Measures:
+    """Return what the criterion measures at each visit."""
+    has_rows = np.zeros(scans.n_visits, dtype=np.bool_)
+    has_rows[rows.cell_visit] = True
+    baseline = find_baselines(scans, has_rows=has_rows, needs_arterial=criterion.hcc_rules, policies=policies)
+    by_row = row_values(rows, scans, criterion=criterion, policies=policies)
+    picked = rows.pick(by_row >= 0)
+    values = by_row[picked]
+    roles = assign_roles(
+        rows,
+        scans,
+        baseline=baseline,
+        values=values,
+        sizes=criterion_size(rows, criterion)[picked],
+        criterion=criterion,
+        policies=policies,
+    )
+    n_series = scans.series.height
+    return Measures(
+        baseline=baseline,
+        n_targets=_count(rows.lesion_series[roles.target], n_series),
+        n_nontargets=_count(rows.lesion_series[roles.nontarget], n_series),
+        n_left_out=_count(rows.lesion_series[roles.left_out], n_series),
+        diseased=_marked(rows.lesion_series[roles.there], n_series),
+        **_target_measures(rows, scans, roles=roles, values=values, baseline=baseline),
+        **_nontarget_measures(rows, scans, roles=roles, criterion=criterion),
+        **_new_measures(
+            rows, scans, roles=roles, by_row=by_row, baseline=baseline, criterion=criterion, policies=policies
+        ),
+    )
+
+
+def _count(at: Ints, n: int) -> Ints:
+    return np.bincount(at, minlength=n).astype(np.int64)
+
+
+def _marked(at: Ints, n: int) -> Bools:
+    result = np.zeros(n, dtype=np.bool_)
+    result[at] = True
+    return result
+
+
+def _target_measures(
+    rows: LesionRows, scans: Scans, *, roles: Roles, values: Ints, baseline: Ints
+) -> dict[str, Ints | Bools]:
+    """Return sums and target states of each visit."""
+    lesion, visit, value = _joined_parts(rows, values, roles)
+    seen = value >= 0
+    n = scans.n_visits
+    lesion, visit, value = lesion[seen], visit[seen], value[seen]
+    node = rows.node[lesion]
+    total = np.bincount(visit, weights=value, minlength=n)  # exact: far below 2**53 micrometres
+    extant = ~node & (value > 0)
+    follow_up = visit > baseline[rows.lesion_series[lesion]]
+    return {
+        "sum": total.astype(np.int64),
+        "n_evaluated": _count(visit, n),
+        "extant": _marked(visit[extant], n),
+        "large_node": _marked(visit[node & (value >= NORMAL_NODE_UM)], n),
+        "returned": _marked(visit[extant & _was_gone(lesion, visit, value, follow_up)], n),
+    }
+
+
+def _joined_parts(rows: LesionRows, values: Ints, roles: Roles) -> tuple[Ints, Ints, Ints]:
+    """Return lesion, visit and value of each target cell; parts are added to the lesion they split from."""
+    whole = rows.parent[rows.cell_lesion]
+    mine = roles.target[whole]
+    lesion, visit, value = whole[mine], rows.cell_visit[mine], values[mine]
+    if (rows.parent == np.arange(rows.n_lesions)).all():
+        return lesion, visit, value
+    joined = (
+        pl.DataFrame({"lesion": lesion, "visit": visit, "value": value})
+        .group_by("lesion", "visit")
+        .agg(pl.when(pl.col("value").min() >= 0).then(pl.col("value").sum()).otherwise(-1))
+        .sort("lesion", "visit")
+    )
+    return joined["lesion"].to_numpy(), joined["visit"].to_numpy(), joined["value"].to_numpy()
+
+
+def _was_gone(lesion: Ints, visit: Ints, value: Ints, follow_up: Bools) -> Bools:
+    """Return the cells of lesions that were 0 at an earlier follow-up visit."""
+    never = np.iinfo(np.int64).max
+    first = np.full(int(lesion.max(initial=-1)) + 1, never)
+    zero = follow_up & (value == 0)
+    np.minimum.at(first, lesion[zero], visit[zero])
+    return visit > first[lesion]
+
+
+def _nontarget_measures(
+    rows: LesionRows, scans: Scans, *, roles: Roles, criterion: Criterion
+) -> dict[str, Ints | Bools]:
+    """Return counts and states of the non-targets of each visit."""
+    mine_rows = roles.nontarget[rows.lesion]
+    size = recist_size(rows)
+    known = (rows.state >= 0) | (largest_size(rows) >= 0)
+    evaluable = known & (rows.state != STATE["not_evaluable"]) & scans.scan_adequate[rows.scan]
+    if criterion.hcc_rules:
+        evaluable &= ~rows.hepatic[rows.lesion] | scans.scan_arterial[rows.scan]
+    picked = rows.pick(evaluable)
+    mine = roles.nontarget[rows.cell_lesion]
+    visit, row, lesion = rows.cell_visit[mine], picked[mine], rows.cell_lesion[mine]
+    gone = np.isin(rows.state[row], (STATE["absent"], STATE["merged"])) | (size[row] == 0)
+    small = (size[row] >= 0) & (size[row] < NORMAL_NODE_UM)
+    gone |= rows.node[lesion] & (small | ((rows.state[row] == STATE["too_small"]) & (size[row] < 0)))
+    if criterion.hcc_rules:
+        gone |= rows.viable[row] == 0
+    gone &= evaluable[row]
+    extant = evaluable[row] & ~gone & ~rows.node[lesion]
+    progressed = mine_rows & (rows.state == STATE["unequivocal_progression"])
+    if criterion.hcc_rules:
+        fluid = np.isin(rows.organ[rows.lesion], FLUID_CODES)
+        progressed &= ~fluid | scans.flags.fluid_positive[rows.visit]
+    n = scans.n_visits
+    return {
+        "nt_evaluated": _count(visit[evaluable[row]], n),
+        "nt_gone": _count(visit[gone], n),
+        "nt_progressed": _marked(rows.visit[progressed], n),
+        "nt_extant": _marked(visit[extant], n),
+        "nt_worsened": _marked(rows.visit[mine_rows & (rows.state == STATE["worsened"])], n),
+    }
+
+
+def _new_measures(
+    rows: LesionRows,
+    scans: Scans,
+    *,
+    roles: Roles,
+    by_row: Ints,
+    baseline: Ints,
+    criterion: Criterion,
+    policies: Policies,
+) -> dict[str, Ints | Bools | Floats]:
+    """Return what is known of new lesions at each visit."""
+    n = scans.n_visits
+    new = roles.new_target | roles.new_nontarget
+    follow_up = rows.visit > baseline[rows.series]
+    follow_up &= scans.visit_first[rows.visit] > policies.baseline_window_end
+    seen = new[rows.lesion] & follow_up & _seen(rows)
+    proven = _marked(
+        rows.lesion[seen & _qualifies(rows, scans, seen=seen, criterion=criterion, policies=policies)],
+        rows.n_lesions,
+    )
+    counts = seen & proven[rows.lesion]
+    new_day = scans.flags.new_lesion_day.copy()
+    np.minimum.at(new_day, rows.visit[counts], rows.day[counts])
+    cells = rows.any_in_cell(counts)
+    lesion, visit = rows.cell_lesion[cells], rows.cell_visit[cells]
+    onset = np.full(rows.n_lesions, n, dtype=np.int64)
+    np.minimum.at(onset, lesion, visit)
+    measured = _new_targets(rows, roles=roles, by_row=by_row, onset=onset, n_visits=n, policies=policies)
+    minor = proven & new & ~measured
+    growing = np.isin(rows.state, (STATE["worsened"], STATE["unequivocal_progression"]))
+    new_sum = _new_sum(rows, scans, by_row=by_row, measured=measured, onset=onset)
+    flagged = scans.flags.new_lesion | (scans.flags.fluid_positive if criterion.hcc_rules else False)
+    return {
+        "new_seen": _marked(visit, n) | flagged,
+        "new_day": new_day,
+        "new_count": _running(onset[proven & new], rows.lesion_series[proven & new], scans),
+        "new_sum": new_sum,
+        "new_worsened": _marked(rows.visit[counts & minor[rows.lesion] & growing], n),
+    }
+
+
+def _seen(rows: LesionRows) -> Bools:
+    """Return the rows that show their lesion."""
+    hidden = ("absent", "not_evaluable", "merged")
+    shown = (rows.state >= 0) & ~np.isin(rows.state, [STATE[name] for name in hidden])
+    return shown | ((rows.state < 0) & (largest_size(rows) > 0))
+
+
+def _qualifies(
+    rows: LesionRows, scans: Scans, *, seen: Bools, criterion: Criterion, policies: Policies
+) -> Bools:
+    """Return the rows that prove their new lesion."""
+    node = rows.node[rows.lesion]
+    least = np.int64(round(policies.new_node_mm * 1000))
+    if criterion.hcc_rules:
+        hilar = rows.organ[rows.lesion] == ORGAN["porta_hepatis_node"]
+        least = np.where(hilar, np.int64(round(policies.mrecist_hilar_node_mm * 1000)), least)
+    proof = ~node | (rows.short < 0) | (rows.short >= least)
+    if criterion.hcc_rules:
+        proof &= ~(node & hilar & (rows.short < 0))
+    if criterion.hcc_rules:
+        proof &= ~rows.hepatic[rows.lesion] | _typical_or_grown(rows, seen=seen, policies=policies)
+    proof &= rows.state != STATE["equivocal"]
+    proof |= rows.state == STATE["unequivocal_progression"]
+    if criterion.hcc_rules:
+        fluid = np.isin(rows.organ[rows.lesion], FLUID_CODES)
+        proof &= ~fluid | scans.flags.fluid_positive[rows.visit]
+    return proof
+
+
+def _typical_or_grown(rows: LesionRows, *, seen: Bools, policies: Policies) -> Bools:
+    """Return the rows whose new hepatic nodule is large enough and typical, or has grown by 10 mm."""
+    size = np.where(rows.longest >= 0, rows.longest, rows.viable)
+    large = (size < 0) | (size >= round(policies.mrecist_new_lesion_mm * 1000))
+    first = np.full(rows.n_lesions, len(rows.lesion), dtype=np.int64)
+    sized = np.flatnonzero(seen & (size >= 0))
+    np.minimum.at(first, rows.lesion[sized], sized)
+    start = size[np.minimum(first, len(rows.lesion) - 1)]
+    grown = (size >= 0) & (size - start[rows.lesion] >= ATYPICAL_GROWTH_UM) & (first[rows.lesion] < len(size))
+    return large & ((rows.washout != 0) | grown)
+
+
+def _new_targets(
+    rows: LesionRows, *, roles: Roles, by_row: Ints, onset: Ints, n_visits: int, policies: Policies
+) -> Bools:
+    """Return the new lesions that make the new-target sum: iRECIST, up to 5 and 2 an organ.
+
+    A lesion that no reader gave a role must be measurable when first seen.
+    """
+    first = np.full(rows.n_lesions, -1, dtype=np.int64)
+    at_onset = rows.cell_visit == onset[rows.cell_lesion]
+    first[rows.cell_lesion[at_onset]] = by_row[rows.pick(by_row >= 0)][at_onset]
+    least = np.where(rows.node, round(policies.min_node_mm * 1000), round(policies.min_target_mm * 1000))
+    mine = np.flatnonzero(roles.new_target & (onset < n_visits) & ((rows.role >= 0) | (first >= least)))
+    organ = np.where(rows.node, NODE_GROUP, np.where(rows.organ < 0, ORGAN["liver"], rows.organ))
+    ranked = (
+        pl.DataFrame(
+            {"lesion": mine, "series": rows.lesion_series[mine], "organ": organ[mine], "onset": onset[mine]}
+        )
+        .sort("series", "onset", "lesion")
+        .filter(pl.int_range(pl.len()).over("series", "organ") < MAX_NEW_TARGETS_PER_ORGAN)
+        .filter(pl.int_range(pl.len()).over("series") < MAX_NEW_TARGETS)
+    )
+    return _marked(ranked["lesion"].to_numpy(), rows.n_lesions)
+
+
+def _new_sum(rows: LesionRows, scans: Scans, *, by_row: Ints, measured: Bools, onset: Ints) -> Ints:
+    """Return the sum of the new targets at each visit, −1 before the first of them."""
+    value = by_row[rows.pick(by_row >= 0)]
+    mine = measured[rows.cell_lesion] & (value >= 0) & (rows.cell_visit >= onset[rows.cell_lesion])
+    n = scans.n_visits
+    total = np.bincount(rows.cell_visit[mine], weights=value[mine], minlength=n).astype(np.int64)
+    return np.where(_marked(rows.cell_visit[mine], n), total, -1)
+
+
+def _running(onset: Ints, series: Ints, scans: Scans) -> Ints:
+    """Return how many lesions began in each visit or an earlier one of its series."""
+    n = scans.n_visits
+    began = np.cumsum(_count(onset[onset < n], n))
+    if n == 0:
+        return began
+    first = np.searchsorted(scans.visit_series, np.arange(scans.series.height))
+    before = np.append(0, began)[first]
+    return began - before[scans.visit_series]

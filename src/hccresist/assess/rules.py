@@ -1,0 +1,127 @@
+"""The rules that can decide a visit: stable identifiers, and the sentence each one makes.
+
+A sentence is a template over the numbers of the visit; it is rendered when results are written.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import polars as pl
+
+
+class Rule(IntEnum):
+    """What decided the overall response of a visit."""
+
+    NO_BASELINE = 0
+    GIVEN = 1
+    NO_DISEASE = 2
+    NOT_EVALUABLE = 3
+    CR = 4
+    CR_NONTARGET_LEFT = 5
+    PR = 6
+    PR_CONTINUING = 7
+    SD = 8
+    PD_SUM = 9
+    PD_RETURN = 10
+    PD_NONTARGET = 11
+    PD_NONTARGET_RETURN = 12
+    PD_NEW_LESION = 13
+    OVERRIDE = 14
+    NONTARGET_CR = 15
+    NONTARGET_LEFT = 16
+    NONTARGET_NE = 17
+    CPD_TARGET = 18
+    CPD_NONTARGET = 19
+    CPD_NEW_LESION = 20
+    CPD_OTHER_CATEGORY = 21
+    UPD_UNCONFIRMED = 22
+    UPD_NEW_LESION_STAYS = 23
+    AFTER_CPD = 24
+    NOT_MEASURABLE = 25
+
+    @property
+    def label(self) -> str:
+        """Identifier as it stands in results, for example ``PD-SUM``."""
+        return self.name.replace("_", "-")
+
+
+_SUM: Final = "Sum of {n_evaluated} of {n_targets} targets is {sum_mm} mm"
+_FROM_BASELINE: Final = "{change_from_baseline_percent} % from the baseline of {baseline_mm} mm"
+_FROM_NADIR: Final = "{change_from_nadir_percent} % from the nadir of {nadir_mm} mm"
+
+SENTENCES: Final[dict[Rule, str]] = {
+    Rule.NO_BASELINE: "No adequate scan in the baseline window: nothing to compare with.",
+    Rule.GIVEN: "Response taken as recorded.",
+    Rule.NO_DISEASE: "No disease was recorded at baseline, and none appeared.",
+    Rule.NOT_EVALUABLE: "Only {n_evaluated} of {n_targets} targets could be evaluated.",
+    Rule.CR: "All {n_targets} targets are gone (nodes below 10 mm) and so are all {n_nontargets} non-targets.",
+    Rule.CR_NONTARGET_LEFT: "All {n_targets} targets are gone (nodes below 10 mm), but non-targets are left or were not evaluated, or tumour markers are not normal: PR.",
+    Rule.PR: f"{_SUM}, {_FROM_BASELINE}: at least 30 % smaller.",
+    Rule.PR_CONTINUING: f"{_SUM}, {_FROM_BASELINE}; PR was reached before and stands until progression.",
+    Rule.SD: f"{_SUM}, {_FROM_BASELINE} and {_FROM_NADIR}: neither PR nor PD.",
+    Rule.PD_SUM: f"{_SUM}, {_FROM_NADIR}: at least 20 % larger.",
+    Rule.PD_RETURN: "A target that had vanished is back; the sum is {sum_mm} mm.",
+    Rule.PD_NONTARGET: "Unequivocal progression of non-target disease.",
+    Rule.PD_NONTARGET_RETURN: "A non-target that had vanished is back after complete response.",
+    Rule.PD_NEW_LESION: "A new lesion.",
+    Rule.OVERRIDE: "Target response decided by the reader; the sum is {sum_mm} mm.",
+    Rule.NONTARGET_CR: "There were no targets; all {n_nontargets} non-targets are gone.",
+    Rule.NONTARGET_LEFT: "There were no targets; the non-targets are neither all gone nor in unequivocal progression.",
+    Rule.NONTARGET_NE: "There were no targets; not all {n_nontargets} non-targets could be evaluated.",
+    Rule.CPD_TARGET: "Progression of day {pending_day} is confirmed: the sum of targets grew further by 5 mm or more, to {sum_mm} mm.",
+    Rule.CPD_NONTARGET: "Progression of day {pending_day} is confirmed: non-target disease grew further.",
+    Rule.CPD_NEW_LESION: "Progression of day {pending_day} is confirmed: new lesions grew by 5 mm or more, or another one appeared.",
+    Rule.CPD_OTHER_CATEGORY: "Progression of day {pending_day} is confirmed: disease progressed in another category.",
+    Rule.UPD_UNCONFIRMED: "Progression of day {pending_day} persists without further growth: neither confirmed nor reset.",
+    Rule.UPD_NEW_LESION_STAYS: "The new lesion of day {pending_day} persists and nothing improved: neither confirmed nor reset.",
+    Rule.NOT_MEASURABLE: "There was disease at baseline, but none that this criterion can follow.",
+    Rule.AFTER_CPD: "Progression was confirmed at an earlier visit.",
+}
+"""One sentence a rule; words in braces are columns of `timepoints` and of the engine."""
+
+LATE_CONFIRMATION: Final = " The confirmation came later than the recommended interval."
+
+
+def render_reasons(frame: pl.DataFrame) -> pl.Series:
+    """Return the sentence of each row.
+
+    Parameters
+    ----------
+    frame
+        Columns `rule_code` and every column that a sentence names; `late` marks late confirmations.
+
+    Returns
+    -------
+    polars.Series
+        Name ``reason``.
+    """
+    parts: list[pl.DataFrame] = []
+    numbered = frame.with_row_index("__row")
+    for (code,), rows in numbered.group_by("rule_code"):
+        sentence = SENTENCES[Rule(int(str(code)))]
+        parts.append(rows.select("__row", _sentence(sentence).alias("reason"), "late"))
+    if not parts:
+        return pl.Series("reason", [], dtype=pl.String)
+    late = pl.when(pl.col("late")).then(pl.lit(LATE_CONFIRMATION)).otherwise(pl.lit(""))
+    return pl.concat(parts).sort("__row").select(reason=pl.col("reason") + late)["reason"]
+
+
+def _sentence(template: str) -> pl.Expr:
+    """Return a template as an expression; missing numbers read "unknown"."""
+    pieces = template.replace("}", "{").split("{")
+    text = "{}".join(pieces[::2])
+    columns = [_number(name) for name in pieces[1::2]]
+    return pl.format(text, *columns) if columns else pl.lit(text)
+
+
+def _number(name: str) -> pl.Expr:
+    shown = pl.col(name).round(2).cast(pl.String).str.strip_suffix(".0")
+    if name.startswith("change"):
+        shown = (
+            pl.when(pl.col(name) > 0)
+            .then(pl.lit("+") + shown)
+            .otherwise(shown.str.replace("-", "−", literal=True))
+        )
+    return shown.fill_null("unknown")
