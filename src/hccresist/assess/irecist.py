@@ -18,7 +18,6 @@ from hccresist.assess.measure import Measures
 from hccresist.assess.response import (
     Responses,
     State,
-    Steps,
     advance,
     explain,
     nontarget_response,
@@ -27,6 +26,7 @@ from hccresist.assess.response import (
     target_response,
 )
 from hccresist.assess.rules import Rule
+from hccresist.assess.steps import Steps
 from hccresist.assess.visits import Bools, Floats, Ints, Scans
 from hccresist.assess.words import Codes
 from hccresist.study.policies import Policies

@@ -6,6 +6,7 @@ The result is flat: one entry a visit, series after series, each in order of day
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import polars as pl
@@ -29,6 +30,36 @@ MAX_NEW_TARGETS = 5
 MAX_NEW_TARGETS_PER_ORGAN = 2
 ATYPICAL_GROWTH_UM = 10_000
 """Growth that proves a new nodule without wash-out. mRECIST, doi:10.1055/s-0030-1247132."""
+
+
+class TargetPart(TypedDict):
+    """The part of `Measures` that targets make."""
+
+    sum: Ints
+    n_evaluated: Ints
+    extant: Bools
+    large_node: Bools
+    returned: Bools
+
+
+class NontargetPart(TypedDict):
+    """The part of `Measures` that non-targets make."""
+
+    nt_evaluated: Ints
+    nt_gone: Ints
+    nt_progressed: Bools
+    nt_extant: Bools
+    nt_worsened: Bools
+
+
+class NewPart(TypedDict):
+    """The part of `Measures` that new lesions make."""
+
+    new_seen: Bools
+    new_day: Floats
+    new_count: Ints
+    new_sum: Ints
+    new_worsened: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +161,7 @@ def _marked(at: Ints, n: int) -> Bools:
 
 def _target_measures(
     rows: LesionRows, scans: Scans, *, roles: Roles, values: Ints, baseline: Ints
-) -> dict[str, Ints | Bools]:
+) -> TargetPart:
     """Return sums and target states of each visit."""
     lesion, visit, value = _joined_parts(rows, values, roles)
     seen = value >= 0
@@ -176,7 +207,7 @@ def _was_gone(lesion: Ints, visit: Ints, value: Ints, follow_up: Bools) -> Bools
 
 def _nontarget_measures(
     rows: LesionRows, scans: Scans, *, roles: Roles, criterion: Criterion
-) -> dict[str, Ints | Bools]:
+) -> NontargetPart:
     """Return counts and states of the non-targets of each visit."""
     mine_rows = roles.nontarget[rows.lesion]
     size = recist_size(rows)
@@ -217,7 +248,7 @@ def _new_measures(
     baseline: Ints,
     criterion: Criterion,
     policies: Policies,
-) -> dict[str, Ints | Bools | Floats]:
+) -> NewPart:
     """Return what is known of new lesions at each visit."""
     n = scans.n_visits
     new = roles.new_target | roles.new_nontarget
@@ -261,13 +292,10 @@ def _qualifies(
 ) -> Bools:
     """Return the rows that prove their new lesion."""
     node = rows.node[rows.lesion]
-    least = np.int64(round(policies.new_node_mm * 1000))
+    proof = ~node | (rows.short < 0) | (rows.short >= round(policies.new_node_mm * 1000))
     if criterion.hcc_rules:
-        hilar = rows.organ[rows.lesion] == ORGAN["porta_hepatis_node"]
-        least = np.where(hilar, np.int64(round(policies.mrecist_hilar_node_mm * 1000)), least)
-    proof = ~node | (rows.short < 0) | (rows.short >= least)
-    if criterion.hcc_rules:
-        proof &= ~(node & hilar & (rows.short < 0))
+        hilar = node & (rows.organ[rows.lesion] == ORGAN["porta_hepatis_node"])
+        proof &= ~hilar | (rows.short >= round(policies.mrecist_hilar_node_mm * 1000))
     if criterion.hcc_rules:
         proof &= ~rows.hepatic[rows.lesion] | _typical_or_grown(rows, seen=seen, policies=policies)
     proof &= rows.state != STATE["equivocal"]

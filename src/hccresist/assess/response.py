@@ -7,7 +7,6 @@ of every series that has one. Each clinical rule is a small function of such arr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +16,7 @@ from hccresist.assess import words as w
 from hccresist.assess.criteria import Criterion, progression_floor_um
 from hccresist.assess.measure import Measures
 from hccresist.assess.rules import Rule
+from hccresist.assess.steps import Steps
 from hccresist.assess.visits import OVERRIDES, Bools, Floats, Ints, Scans
 from hccresist.assess.words import Codes
 from hccresist.study import codes
@@ -30,30 +30,6 @@ NONTARGET_CODES = np.array(
 OF_TARGET: Final = -1
 OF_NONTARGET: Final = -2
 """Stand-ins for the rule of a component, until `explain` puts it in."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
-    """The follow-up visits of every series, in the order in which the engine walks them.
-
-    Attributes
-    ----------
-    order
-        Series with follow-up, those with most visits first.
-    first
-        First follow-up visit of each series of `order`.
-    active
-        At each step, how many series of `order` still have a visit.
-    """
-
-    order: Ints
-    first: Ints
-    active: Ints
-
-    def __iter__(self) -> Iterator[tuple[Ints, Ints]]:
-        """Yield, for each step, the series and their visits."""
-        for step, n in enumerate(self.active):
-            yield self.order[:n], self.first[:n] + step
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,17 +76,6 @@ class Responses:
             pending_day=np.full(n, np.nan),
             late=np.zeros(n, np.bool_),
         )
-
-
-def walk(scans: Scans, policies: Policies) -> Steps:
-    """Return the follow-up visits (those after the baseline window) as steps."""
-    follow_up = scans.visit_first > policies.baseline_window_end
-    visits = np.flatnonzero(follow_up)
-    series, first, count = np.unique(scans.visit_series[visits], return_index=True, return_counts=True)
-    by_length = np.argsort(-count, kind="stable")
-    longest = int(count.max(initial=0))
-    active = np.searchsorted(-count[by_length], -np.arange(1, longest + 1), side="right")
-    return Steps(order=series[by_length], first=visits[first[by_length]], active=active)
 
 
 @dataclass(slots=True, kw_only=True)

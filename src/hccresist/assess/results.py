@@ -79,7 +79,9 @@ class Baselines(dy.Schema):
     n_targets = dy.Int64(description="targets measured at baseline")
     n_nontargets = dy.Int64(description="non-target lesions at baseline")
     baseline_mm = dy.Float64(nullable=True, metadata=MM, description="sum of the targets at baseline")
-    measurable = dy.Bool(description="at least one target was measured at baseline")
+    measurable = dy.Bool(
+        nullable=True, description="at least one target was measured at baseline; empty where unknown"
+    )
     evaluable = dy.Bool(description="at least one visit after baseline has a response other than NE")
     reason = dy.String(
         nullable=True, description="why there is no usable baseline, or what was noticed about it"

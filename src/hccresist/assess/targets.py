@@ -122,7 +122,9 @@ def assign_roles(
     new_target = (role == ROLE["new_target"]) | (new_lesion & ~rows.is_sum)
     return Roles(
         target=target & ~part,
-        nontarget=((nontarget & at_baseline) | (no_baseline & (role <= ROLE["nontarget"]))) & ~target & ~part,
+        nontarget=((nontarget & at_baseline) | (no_baseline & (role <= ROLE["nontarget"]) & ~rows.is_sum))
+        & ~target
+        & ~part,
         new_target=new_target & ~part,
         new_nontarget=(role == ROLE["new_nontarget"]) & ~part,
         left_out=wanted & ~target & ~nontarget & ~part,
