@@ -20,6 +20,7 @@ from hccresist.assess.response import (
     State,
     advance,
     explain,
+    is_progression,
     nontarget_response,
     overall_response,
     situation,
@@ -140,7 +141,16 @@ def respond_irecist(
         )
         free = np.where((free == w.CR) & persisting, w.PR, free).astype(np.int8)
         free_rule = explain(free_rule, target_rule, nt_rule)
-        seen = look(measures, scans, block, series=series, visit=visit, target=target, nontarget=nontarget)
+        seen = look(
+            measures,
+            scans,
+            block,
+            series=series,
+            visit=visit,
+            target=target,
+            nontarget=nontarget,
+            criterion=criterion,
+        )
         standing = RANK[np.where(target == w.NONE, nontarget, target)]
         overall, rule, by_sum, late = decide(
             block,
@@ -186,12 +196,13 @@ def look(
     visit: Ints,
     target: Codes,
     nontarget: Codes,
+    criterion: Criterion,
 ) -> Seen:
     """Return what one visit of each series shows."""
     total, new_sum, count = measures.sum[visit], measures.new_sum[visit], measures.new_count[visit]
     evaluated = measures.n_evaluated[visit] > 0
     lowest = block.lowest_new[series]
-    regrown = (new_sum >= 0) & (lowest >= 0) & (new_sum - lowest >= FURTHER_GROWTH_UM)
+    regrown = is_progression(new_sum, lowest, percent=criterion.progression_percent, floor=criterion.floor_um)
     more = count > block.known_new[series]
     worse = measures.new_worsened[visit]
     start = block.new_sum[series]
