@@ -207,14 +207,18 @@ def count_attrition(
 
 
 def _count_steps(key: tuple[object, ...], group: pl.DataFrame, total: int) -> list[dict[str, object]]:
-    usable = group.filter(pl.col("day").is_not_null())
-    visited = usable.filter(pl.col("visited").fill_null(value=False))
+    visited = group.filter(pl.col("visited").fill_null(value=False))
+    lost = visited.filter(~pl.col("evaluable"))
+    blind = lost.filter(pl.col("day").is_null() & pl.col("measurable").is_not_null()).height
     steps = [
         ("in the study", total, ""),
-        ("assessed by this reader", group.height, "no row for this reader and criterion"),
-        ("with a baseline scan", usable.height, "no usable baseline scan"),
-        ("with a later visit", visited.height, "no visit after baseline"),
-        ("with an evaluable visit", visited["evaluable"].sum(), "every visit after baseline is NE"),
+        ("assessed by this reader", group.height, "not assessed by this reader"),
+        ("with a visit after baseline", visited.height, "no visit after baseline"),
+        (
+            "with an evaluable visit",
+            visited.height - lost.height,
+            f"every visit is NE; {blind} of them without a usable baseline scan",
+        ),
     ]
     records: list[dict[str, object]] = []
     for step, left, reason in steps:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import polars as pl
 
@@ -55,12 +55,19 @@ class OutputFolder:
     staging: Path
     files: list[dict[str, object]] = field(default_factory=list[dict[str, object]])
 
-    def add_table(self, name: str, frames: Iterable[pl.DataFrame], *, formats: Sequence[str]) -> int:
-        """Write a table that may come in pieces, and return its number of rows."""
-        rows = write_table(name, frames, self.staging, formats=formats)
-        for kind in formats:
-            self._record(f"{name}.{kind}", rows)
-        return rows
+    @contextmanager
+    def open_table(self, name: str, formats: Sequence[str]) -> Generator[TableFile]:
+        """Open a table that comes in pieces; it counts when the block ends without an error."""
+        with TableFile.open(self.staging / name, formats) as table:
+            yield table
+        for kind in formats if table.begun else ():
+            self._record(f"{name}.{kind}", table.rows)
+
+    def discard(self, name: str) -> None:
+        """Forget a table, whatever was written of it."""
+        for kind in FORMATS:
+            (self.staging / f"{name}.{kind}").unlink(missing_ok=True)
+        self.files = [entry for entry in self.files if str(entry["file"]).rpartition(".")[0] != name]
 
     def add_text(self, name: str, text: str) -> None:
         """Write a text file, UTF-8 with line feeds."""
@@ -102,7 +109,7 @@ def open_output(out: Path) -> Generator[OutputFolder]:
     check_output(out)
     made = _make_folders(out)
     _remove_stale(out)
-    folder = OutputFolder(Path(tempfile.mkdtemp(prefix=_PART, dir=out)))
+    folder = OutputFolder(_make_staging(out))
     try:
         yield folder
     except BaseException:
@@ -111,6 +118,48 @@ def open_output(out: Path) -> Generator[OutputFolder]:
             path.rmdir()
         raise
     _commit(folder, out)
+
+
+@contextmanager
+def open_new_folder(out: Path) -> Generator[Path]:
+    """Open a folder that did not exist or was empty; it is there, whole, when the block ends well.
+
+    Yields
+    ------
+    Path
+        Where to write; a hidden neighbour of `out` that becomes it.
+
+    Raises
+    ------
+    ConfigError
+        When `out` is a file or holds something.
+    """
+    check_new_folder(out)
+    made = _make_folders(out.absolute().parent)
+    staging = _make_staging(out.absolute().parent)
+    try:
+        yield staging
+        if out.exists():
+            out.rmdir()
+        staging.rename(out)
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        for path in made:
+            path.rmdir()
+        raise
+
+
+def check_new_folder(out: Path) -> None:
+    """Check that a folder does not exist or is empty.
+
+    Raises
+    ------
+    ConfigError
+        When it is a file or holds something.
+    """
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        msg = f"{out} exists and is not an empty folder. Nothing was written. Name a new one."
+        raise ConfigError(msg)
 
 
 def check_output(out: Path) -> None:
@@ -177,10 +226,10 @@ def write_table(
     int
         Rows written. The bytes depend on the content only, not on how it was cut into pieces.
     """
-    with _Sinks.open(out / name, formats) as sinks:
+    with TableFile.open(out / name, formats) as table:
         for frame in frames:
-            sinks.write(_plain(frame))
-    return sinks.rows
+            table.write(frame)
+    return table.rows
 
 
 def _plain(frame: pl.DataFrame) -> pl.DataFrame:
@@ -188,35 +237,47 @@ def _plain(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 @dataclass(slots=True)
-class _Sinks:
-    """The open files of one table; Parquet row groups are filled before they are written."""
+class TableFile:
+    """The open files of one table; Parquet row groups are filled before they are written.
 
-    csv: IO[bytes] | None
-    parquet: Path | None
+    Attributes
+    ----------
+    rows
+        Rows taken in so far.
+    """
+
+    _csv: Path | None
+    _parquet: Path | None
     rows: int = 0
     _writer: pq.ParquetWriter | None = None
     _pending: list[pl.DataFrame] = field(default_factory=list[pl.DataFrame])
 
     @classmethod
     @contextmanager
-    def open(cls, stem: Path, formats: Sequence[str]) -> Generator[_Sinks]:
-        parquet = stem.with_name(f"{stem.name}.parquet") if "parquet" in formats else None
-        csv = stem.with_name(f"{stem.name}.csv").open("wb") if "csv" in formats else None
-        sinks = cls(csv, parquet)
+    def open(cls, stem: Path, formats: Sequence[str]) -> Generator[TableFile]:
+        """Open the files of a table; they are complete when the block ends without an error."""
+        paths = {kind: stem.with_name(f"{stem.name}.{kind}") for kind in formats}
+        table = cls(paths.get("csv"), paths.get("parquet"))
         try:
-            yield sinks
-            sinks._flush(0)
+            yield table
+            table._flush(0)
         finally:
-            if csv is not None:
-                csv.close()
-            if sinks._writer is not None:
-                sinks._writer.close()
+            if table._writer is not None:
+                table._writer.close()
+
+    @property
+    def begun(self) -> bool:
+        """A piece was written, if only one without rows."""
+        return bool(self._pending)
 
     def write(self, frame: pl.DataFrame) -> None:
-        if self.csv is not None and (frame.height or not self._pending):
-            frame.write_csv(self.csv, include_header=not self._pending)
-        self.rows += frame.height
-        self._pending.append(frame)
+        """Append a piece."""
+        piece = _plain(frame)
+        if self._csv is not None:
+            with self._csv.open("ab") as handle:
+                piece.write_csv(handle, include_header=not self.begun)
+        self.rows += piece.height
+        self._pending.append(piece)
         self._flush(ROW_GROUP)
 
     def _flush(self, at_least: int) -> None:
@@ -227,7 +288,7 @@ class _Sinks:
         rows = pl.concat(self._pending, rechunk=True)
         cut = held - held % ROW_GROUP if at_least else held
         self._pending = [rows.slice(cut)]
-        if self.parquet is not None and (cut or self._writer is None):
+        if self._parquet is not None and (cut or self._writer is None):
             self._append(rows.head(cut))
 
     def _append(self, rows: pl.DataFrame) -> None:
@@ -235,7 +296,7 @@ class _Sinks:
 
         table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self.parquet, table.schema, compression="zstd")
+            self._writer = pq.ParquetWriter(self._parquet, table.schema, compression="zstd")
         self._writer.write_table(table, row_group_size=ROW_GROUP)
 
 
@@ -252,6 +313,13 @@ def _make_folders(out: Path) -> list[Path]:
     missing = [path for path in (out, *out.parents) if not path.exists()]
     out.mkdir(parents=True, exist_ok=True)
     return missing
+
+
+def _make_staging(parent: Path) -> Path:
+    """Make a hidden folder of a name that nobody else has, with the permissions the user gives."""
+    staging = parent / f"{_PART}{secrets.token_hex(6)}"
+    staging.mkdir()
+    return staging
 
 
 def _remove_stale(out: Path) -> None:

@@ -1,0 +1,424 @@
+"""The command line: parse, call, print.
+
+Exit codes: 0 fine, 1 problems in the input, 2 wrong usage, 3 a stage or a report section failed,
+130 interrupted. What a command needs is imported when it runs, so that ``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from hccresist.errors import ComputationError, ConfigError, InputError, PackageError
+
+if TYPE_CHECKING:
+    from hccresist.flow import RunResult
+    from hccresist.study.policies import Policies
+    from hccresist.study.study import Study
+
+FINE, BAD_INPUT, BAD_USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+HELP: Final = """Who resists, why, and what might overcome it, in hepatocellular carcinoma.
+
+A study folder goes in; response by RECIST 1.1, mRECIST and iRECIST, survival and a report come out.
+Research use, not a medical device. Everything stays on this machine.
+"""
+
+StudyPath = Annotated[Path, Parameter(name="study", show_default=False)]
+Out = Annotated[Path, Parameter(name="--out")]
+Words = Annotated[str | None, Parameter(show_default=False)]
+Settings = Annotated[
+    list[str] | None, Parameter(name="--policy", negative="", show_default=False, allow_leading_hyphen=True)
+]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")]
+Json = Annotated[bool, Parameter(name="--json", negative="")]
+
+
+class UsageError(ConfigError):
+    """The command line cannot be carried out as it stands."""
+
+
+def _read_release() -> str:
+    from hccresist.citations import read_version  # noqa: PLC0415
+
+    return read_version("hccresist")
+
+
+app = App(name="hccresist", help=HELP, version=_read_release, help_format="plaintext")
+
+
+@app.command(sort_key=2)
+def init(folder: Annotated[Path, Parameter(name="dir")], /) -> int:
+    """Write a study folder to fill in: study.toml, one template a table, and the data dictionary.
+
+    Parameters
+    ----------
+    folder
+        New or empty folder.
+    """
+    from hccresist import screen  # noqa: PLC0415
+    from hccresist.study.template import write_template  # noqa: PLC0415
+
+    with _usage():
+        written = write_template(folder)
+    screen.out().print(
+        f"{len(written)} files in {folder}; README.md there says what goes where", markup=False
+    )
+    return FINE
+
+
+@app.command(sort_key=3)
+def check(study: StudyPath, /, *, policy: Settings = None, json: Json = False) -> int:
+    """Read a study and tell every problem at once; nothing is written.
+
+    Parameters
+    ----------
+    study
+        Study folder, or folder of SDTM files.
+    policy
+        NAME=VALUE, repeatable; see 'hccresist policies'.
+    json
+        Print JSON.
+    """
+    from hccresist import screen  # noqa: PLC0415
+
+    try:
+        found = _read(study, policy)
+    except InputError as error:
+        if not json:
+            raise
+        screen.print_json({"fine": False, "issues": [issue.record() for issue in error.issues], "tables": {}})
+        return BAD_INPUT
+    if json:
+        rows = {name: frame.height for name, frame in found.tables.items()}
+        issues = [issue.record() for issue in found.warnings]
+        screen.print_json({"fine": True, "issues": issues, "tables": rows, "stages": _list_stages(found)})
+        return FINE
+    screen.print_study(found)
+    if found.warnings:
+        screen.print_issues(found.warnings, screen.out())
+    for name, reason in _list_stages(found).items():
+        screen.out().print(f"  {name}: {reason or 'can be done'}", markup=False)
+    screen.out().print("[green]fine[/]")
+    return FINE
+
+
+@app.command(sort_key=5)
+def assess(
+    study: StudyPath,
+    /,
+    *,
+    out: Out,
+    criteria: Words = None,
+    policy: Settings = None,
+    formats: str = "parquet,csv",
+    quiet: Quiet = False,
+) -> int:
+    """Assess response at every visit: timepoints, best response and baselines.
+
+    Parameters
+    ----------
+    study
+        Study folder, or folder of SDTM files.
+    out
+        Folder for the results; earlier results of hccresist there are replaced.
+    criteria
+        Criteria separated by commas, for example recist11,mrecist,irecist; those of the study if not given.
+    policy
+        NAME=VALUE, repeatable; see 'hccresist policies'.
+    formats
+        File formats of the tables: parquet, csv or both.
+    quiet
+        Print errors only.
+    """
+    return _run(study, out, ("assess",), criteria=criteria, policy=policy, formats=formats, quiet=quiet)
+
+
+@app.command(sort_key=4)
+def run(
+    study: StudyPath,
+    /,
+    *,
+    out: Out,
+    criteria: Words = None,
+    policy: Settings = None,
+    formats: str = "parquet,csv",
+    quiet: Quiet = False,
+) -> int:
+    """Do every stage that has its input, and write tables and report.html.
+
+    Parameters
+    ----------
+    study
+        Study folder, or folder of SDTM files.
+    out
+        Folder for the results; earlier results of hccresist there are replaced.
+    criteria
+        Criteria separated by commas, for example recist11,mrecist,irecist; those of the study if not given.
+    policy
+        NAME=VALUE, repeatable; see 'hccresist policies'.
+    formats
+        File formats of the tables: parquet, csv or both.
+    quiet
+        Print errors only.
+    """
+    stages = ("assess", "outcomes", "report")
+    return _run(study, out, stages, criteria=criteria, policy=policy, formats=formats, quiet=quiet)
+
+
+@app.command(sort_key=1)
+def demo(
+    *,
+    out: Out = Path("hccresist-demo"),
+    save_study: Annotated[Path | None, Parameter(show_default=False)] = None,
+    quiet: Quiet = False,
+) -> int:
+    """Run the bundled example, 60 simulated patients, to a finished report.
+
+    Parameters
+    ----------
+    out
+        Folder for the results.
+    save_study
+        Also copy the study folder of the example to this new folder.
+    quiet
+        Print errors only.
+    """
+    from hccresist.demo import copy_demo, open_demo_folder  # noqa: PLC0415
+
+    if save_study is not None:
+        with _usage():
+            copy_demo(save_study)
+    with open_demo_folder() as folder:
+        stages = ("assess", "outcomes", "report")
+        return _run(folder, out, stages, criteria=None, policy=None, formats="parquet,csv", quiet=quiet)
+
+
+@app.command(sort_key=6)
+def convert(
+    source: Annotated[Path, Parameter(name="source")], /, *, out: Out, to: Literal["tidy"] = "tidy"
+) -> int:
+    """Read a study in any format and write it as a tidy folder.
+
+    Parameters
+    ----------
+    source
+        Folder of SDTM files, or a study folder.
+    out
+        New or empty folder.
+    to
+        Format to write.
+    """
+    from hccresist import screen  # noqa: PLC0415
+    from hccresist.outputs import check_new_folder, open_new_folder  # noqa: PLC0415
+    from hccresist.study.write import write_tidy  # noqa: PLC0415
+
+    with _usage():
+        check_new_folder(out)
+    study = _read(source, None)
+    with open_new_folder(out) as staging:
+        written = write_tidy(study, staging)
+    screen.out().print(f"{len(written)} files in {out} ({to})", markup=False)
+    return FINE
+
+
+@app.command(sort_key=7)
+def policies(*, json: Json = False) -> int:
+    """List every policy with its default, meaning, values and source.
+
+    Parameters
+    ----------
+    json
+        Print JSON.
+    """
+    from hccresist import screen  # noqa: PLC0415
+    from hccresist.study.policies import describe  # noqa: PLC0415
+
+    if json:
+        fields = ("name", "default", "meaning", "allowed", "source", "low")
+        screen.print_json([{name: getattr(info, name) for name in fields} for info in describe()])
+    else:
+        screen.print_policies(describe())
+    return FINE
+
+
+@app.command(sort_key=9)
+def doctor(*, json: Json = False) -> int:
+    """Look whether everything is there that hccresist needs, without a network.
+
+    Parameters
+    ----------
+    json
+        Print JSON.
+    """
+    from hccresist import screen  # noqa: PLC0415
+    from hccresist.doctor import examine_machine  # noqa: PLC0415
+
+    checks = examine_machine()
+    if json:
+        screen.print_json([check.record() for check in checks])
+    else:
+        screen.print_checks(checks)
+    return FAILED if any(check.status == "fail" for check in checks) else FINE
+
+
+@app.command(sort_key=8)
+def cite(folder: Annotated[Path, Parameter(name="dir")], /) -> int:
+    """Print what a run should cite: a methods paragraph and BibTeX.
+
+    Parameters
+    ----------
+    folder
+        Folder with the results of a run.
+    """
+    from hccresist.citations import write_bibtex, write_methods  # noqa: PLC0415
+    from hccresist.outputs import read_manifest  # noqa: PLC0415
+
+    with _usage():
+        manifest = read_manifest(folder)
+    sys.stdout.write(f"{write_methods(manifest)}\n\n{write_bibtex(manifest)}\n")
+    return FINE
+
+
+def _run(
+    path: Path,
+    out: Path,
+    stages: Sequence[str],
+    *,
+    criteria: str | None,
+    policy: list[str] | None,
+    formats: str,
+    quiet: bool,
+) -> int:
+    """Read a study, run stages on it and print what came of it."""
+    from hccresist import screen  # noqa: PLC0415
+    from hccresist.flow import check_options, run_study  # noqa: PLC0415
+
+    wanted = None if criteria is None else _split(criteria)
+    with _usage():
+        check_options(out=out, stages=stages, criteria=wanted, formats=_split(formats))
+    with screen.show_progress(quiet=quiet) as progress:
+        study = _read(path, policy)
+        result = run_study(
+            study, out=out, stages=stages, criteria=wanted, formats=_split(formats), progress=progress
+        )
+    return _finish(result, quiet=quiet)
+
+
+def _finish(result: RunResult, *, quiet: bool) -> int:
+    from hccresist import screen  # noqa: PLC0415
+
+    if not quiet:
+        screen.print_result(result)
+    for stage in result.failed:
+        screen.print_error(f"stage {stage.name} failed: {stage.reason}. Its traceback is in run.log.json.")
+    return FAILED if result.failed else FINE
+
+
+def _read(path: Path, settings: Sequence[str] | None) -> Study:
+    """Read a study under its own policies, changed by those of the command line."""
+    from hccresist.study.read import read_study  # noqa: PLC0415
+
+    return read_study(path, policies=_read_policies(path, settings) if settings else None)
+
+
+def _read_policies(path: Path, settings: Sequence[str]) -> Policies:
+    from hccresist.study.config import read_config  # noqa: PLC0415
+    from hccresist.study.issues import IssueLog  # noqa: PLC0415
+    from hccresist.study.policies import Policies  # noqa: PLC0415
+
+    pairs: dict[str, object] = {}
+    with _usage():
+        for setting in settings:
+            name, equals, value = setting.partition("=")
+            if not equals:
+                msg = f"--policy {setting}: write NAME=VALUE, for example --policy confirm_days=42."
+                raise ConfigError(msg)
+            pairs[name.strip()] = value
+        Policies.parse(pairs)
+        return Policies.parse(pairs, base=read_config(path, IssueLog()).policies)
+
+
+def _list_stages(study: Study) -> dict[str, str]:
+    from hccresist.flow import STAGES, explain_skip  # noqa: PLC0415
+
+    return {stage: explain_skip(study, stage) for stage in STAGES}
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+@contextmanager
+def _usage() -> Generator[None]:
+    """Take what is wrong with an option for wrong usage, not for a problem of the input."""
+    try:
+        yield
+    except ConfigError as error:
+        raise UsageError(str(error)) from error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    try:
+        code = app(arguments, result_action="return_value", exit_on_error=False, print_error=True)
+        sys.stdout.flush()
+    except CycloptsError:
+        return BAD_USAGE
+    except KeyboardInterrupt:
+        sys.stderr.write("\nhccresist: interrupted; nothing was half written.\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FINE
+    except Exception as error:  # noqa: BLE001  (the last place where a message can be made of it)
+        return _tell(error)
+    return code if isinstance(code, int) else FINE
+
+
+def _tell(error: Exception) -> int:
+    """Tell an error in the user's words, and return the exit code that goes with it."""
+    from hccresist import screen  # noqa: PLC0415
+
+    if isinstance(error, InputError):
+        screen.print_issues(error.issues, screen.err())
+        return BAD_INPUT
+    if isinstance(error, PackageError):
+        screen.print_error(str(error))
+        return _code(error)
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        screen.print_error(f"{place}{error.strerror or error}. Results that were there before are unchanged.")
+        return BAD_INPUT if isinstance(error, PermissionError) else FAILED
+    if isinstance(error, MemoryError):
+        screen.print_error("there is not enough memory for this study. Nothing was written.")
+        return FAILED
+    screen.print_error(
+        f"an error that should not happen: {type(error).__name__}: {error}\n"
+        f"Its details are in {_write_traceback(error)}. Please report it with that file, the version "
+        f"({_read_release()}) and the command; take out what identifies a patient first."
+    )
+    return FAILED
+
+
+def _code(error: PackageError) -> int:
+    if isinstance(error, UsageError):
+        return BAD_USAGE
+    return FAILED if isinstance(error, ComputationError) else BAD_INPUT
+
+
+def _write_traceback(error: Exception) -> str:
+    text = "".join(traceback.format_exception(error))
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="hccresist-error-", suffix=".log", delete=False, encoding="utf-8"
+    ) as handle:
+        handle.write(text)
+    return handle.name

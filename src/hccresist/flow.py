@@ -1,0 +1,425 @@
+"""The flow: study → assess → outcomes → report, each stage that has its input.
+
+A stage that lacks its input is skipped, with the reason in the manifest and on the screen. Patients
+are assessed piece by piece when a study comes in pieces, so that a large one streams through; rates
+and survival are then taken over all pieces together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import polars as pl
+
+from hccresist.assess.results import RESULTS as ASSESS_RESULTS
+from hccresist.errors import ConfigError, InputError, PackageError
+from hccresist.manifest import InputDigest, Stage, build_manifest, count_attrition
+from hccresist.outputs import (
+    FORMATS,
+    MANIFEST,
+    REPORT,
+    RUN_LOG,
+    OutputFolder,
+    TableFile,
+    check_output,
+    open_output,
+)
+from hccresist.runlog import RunLog
+from hccresist.study.issues import nearest
+from hccresist.study.study import Study
+
+if TYPE_CHECKING:
+    from hccresist.assess import Assessment
+
+STAGES: Final = ("assess", "outcomes", "report")
+"""Stages that a run can do, in order."""
+
+ASSESSABLE: Final = ("lesions", "sums", "responses")
+"""*assess* needs at least one of these tables."""
+
+Progress = Callable[[str, int], None]
+"""Called with the name of a stage and the number of patients that it has done so far."""
+
+_Made = TypeVar("_Made")
+_TEXT: Final = ("rule", "reason")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """What a run did.
+
+    Attributes
+    ----------
+    out
+        Folder that holds the results.
+    manifest
+        What ``manifest.json`` holds.
+    tables
+        Result tables by name; of a study that came in pieces, without the columns `rule` and `reason`.
+    stages
+        What became of each stage.
+    """
+
+    out: Path
+    manifest: Mapping[str, object]
+    tables: Mapping[str, pl.DataFrame]
+    stages: tuple[Stage, ...]
+
+    @property
+    def failed(self) -> tuple[Stage, ...]:
+        """Stages that failed."""
+        return tuple(stage for stage in self.stages if stage.status == "failed")
+
+
+def run_study(
+    study: Study,
+    *,
+    out: Path,
+    stages: Sequence[str] = STAGES,
+    criteria: Sequence[str] | None = None,
+    formats: Sequence[str] = FORMATS,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run every stage that has its input, and write tables, manifest, log and report.
+
+    Parameters
+    ----------
+    study
+        A checked study.
+    out
+        Folder for the results: new, empty, or holding earlier results, which are replaced.
+    stages
+        Stages wanted, of `STAGES`.
+    criteria
+        Criteria wanted; those of the study if not given.
+    formats
+        ``parquet``, ``csv`` or both.
+    progress
+        Called with stage and number of patients done.
+
+    Returns
+    -------
+    RunResult
+        A stage that failed is named there; the results of the others are written all the same.
+
+    Raises
+    ------
+    ConfigError
+        When an option is wrong or `out` holds something that is not ours.
+    OSError
+        When the results cannot be written.
+    """
+    return run_pieces([study], out=out, stages=stages, criteria=criteria, formats=formats, progress=progress)
+
+
+def run_pieces(
+    pieces: Iterable[Study],
+    *,
+    out: Path,
+    stages: Sequence[str] = STAGES,
+    criteria: Sequence[str] | None = None,
+    formats: Sequence[str] = FORMATS,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run a study that comes in pieces of consecutive patients; otherwise as `run_study`.
+
+    The tables are the same as when the study comes whole. There is a report only where there is
+    one piece, as it needs the whole study in memory.
+    """
+    check_options(out=out, stages=stages, criteria=criteria, formats=formats)
+    with open_output(out) as folder:
+        run = _Run(folder=folder, wanted=stages, criteria=criteria, formats=formats, progress=progress)
+        run.assess(pieces)
+        run.summarise()
+        run.report()
+        manifest = run.manifest()
+        folder.add_json(RUN_LOG, run.log.record())
+        folder.add_json(MANIFEST, manifest)
+    return RunResult(out=out, manifest=manifest, tables=run.tables(), stages=tuple(run.stages.values()))
+
+
+def explain_skip(study: Study, stage: str) -> str:
+    """Return why a stage cannot be done on a study, or an empty string when it can.
+
+    Examples
+    --------
+    >>> explain_skip(Study(tables={"patients": pl.DataFrame({"patient_id": ["P1"]})}), "assess")
+    'the study has no lesions, sums or responses'
+    """
+    if stage == "report" or any(name in study.tables for name in ASSESSABLE):
+        return ""
+    if stage == "outcomes":
+        return "" if "survival" in study.tables else "the study has nothing to assess and no survival"
+    return "the study has no lesions, sums or responses"
+
+
+def check_options(
+    *,
+    out: Path,
+    stages: Sequence[str] = STAGES,
+    criteria: Sequence[str] | None = None,
+    formats: Sequence[str] = FORMATS,
+) -> None:
+    """Check what a run is asked for, before anything is read.
+
+    Raises
+    ------
+    ConfigError
+        When a stage, criterion or format is not known, none is named, or `out` holds something that
+        is not ours.
+    """
+    from hccresist.assess import find_criterion  # noqa: PLC0415  (a stage loads what it needs)
+
+    _check_words("stage", stages, STAGES)
+    _check_words("format", formats, FORMATS)
+    for name in criteria or ():
+        find_criterion(name)
+    if criteria is not None and not criteria:
+        msg = "No criterion was named."
+        raise ConfigError(msg)
+    check_output(out)
+
+
+def _check_words(what: str, words: Sequence[str], allowed: Sequence[str]) -> None:
+    if not words:
+        msg = f"No {what} was named. Choose from {', '.join(allowed)}."
+        raise ConfigError(msg)
+    for word in words:
+        if word not in allowed:
+            hint = nearest(word, list(allowed))
+            msg = f"There is no {what} '{word}'. Choose from {', '.join(allowed)}. {hint}".strip()
+            raise ConfigError(msg)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """The state of one run: what was asked for, what is kept, what became of each stage."""
+
+    folder: OutputFolder
+    wanted: Sequence[str]
+    criteria: Sequence[str] | None
+    formats: Sequence[str]
+    progress: Progress | None
+    log: RunLog = field(default_factory=RunLog)
+    digest: InputDigest = field(default_factory=InputDigest)
+    stages: dict[str, Stage] = field(default_factory=dict[str, Stage])
+    pieces: list[Study] = field(default_factory=list[Study])
+    skipped: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
+    kept: dict[str, list[pl.DataFrame]] = field(default_factory=dict[str, list[pl.DataFrame]])
+
+    # What the stages do
+
+    def assess(self, pieces: Iterable[Study]) -> None:
+        """Take in each piece, and write its response and its events."""
+        with ExitStack() as files:
+            open_files: dict[str, TableFile] = {}
+            for piece in pieces:
+                self._take(piece)
+                for name, frame in self._assess_piece(piece).items():
+                    if name not in open_files:
+                        open_files[name] = files.enter_context(self.folder.open_table(name, self.formats))
+                    open_files[name].write(frame)
+                    self._keep(name, frame)
+        if not self.done("assess"):
+            self._discard(ASSESS_RESULTS)
+        if not self.done("outcomes"):
+            self._discard(["events"])
+
+    def summarise(self) -> None:
+        """Take rates and survival over all patients, and write them."""
+        if not self.done("outcomes"):
+            return
+        for name, work in _list_summaries(self.study(), self.tables()).items():
+            frame = self._attempt("outcomes", work)
+            if frame is not None:
+                with self.folder.open_table(name, self.formats) as file:
+                    file.write(frame)
+                self._keep(name, frame)
+
+    def report(self) -> None:
+        """Write the report, where it is wanted and the study is whole."""
+        if len(self.pieces) > 1:
+            self._skip("report", "the study came in pieces; the report needs it whole")
+        manifest = self.manifest()
+        page = self._attempt("report", lambda: _render(self.study(), self.tables(), manifest))
+        if page is not None:
+            self.folder.add_text(REPORT, page)
+
+    def manifest(self) -> dict[str, object]:
+        """Return the manifest of what was done so far."""
+        study, made = self.study(), self.tables()
+        manifest = build_manifest(
+            study.config,
+            inputs=self.digest.records(),
+            stages=list(self.stages.values()),
+            skipped=self._skipped_criteria(),
+            options={
+                "criteria": None if self.criteria is None else list(self.criteria),
+                "stages": list(self.wanted),
+                "formats": list(self.formats),
+            },
+            attrition=_count_attrition(study, made),
+            warnings=[issue.record() for piece in self.pieces for issue in piece.warnings],
+            tags=[*_list_tags(made), *(["report"] if self.done("report") else [])],
+        )
+        return {**manifest, "files": sorted(self.folder.files, key=lambda entry: str(entry["file"]))}
+
+    # What is kept
+
+    def study(self) -> Study:
+        """Return the study: whole where it came whole, else what rates and survival need of it."""
+        first = self.pieces[0]
+        if len(self.pieces) == 1:
+            return first
+        names = [name for name in _KEPT_INPUTS if name in first.tables]
+        return replace(first, tables={n: pl.concat(p.tables[n] for p in self.pieces) for n in names})
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Return the result tables made so far."""
+        return {name: pl.concat(frames) for name, frames in self.kept.items()}
+
+    def done(self, stage: str) -> bool:
+        """Return whether a stage is wanted, has its input and did not fail so far."""
+        return stage in self.stages and self.stages[stage].status == "done"
+
+    def _take(self, piece: Study) -> None:
+        """Keep a piece; of several only what `study` returns."""
+        with self.log.time("digest"):
+            self.digest.add(piece)
+        self.log.add_files(piece.sources)
+        self.pieces.append(piece)
+        if len(self.pieces) > 1:
+            self.pieces = [_thin(study) for study in self.pieces]
+            return
+        for stage in self.wanted:
+            self.stages[stage] = Stage(name=stage, status="done")
+            if reason := explain_skip(piece, stage):
+                self._skip(stage, reason)
+
+    def _keep(self, name: str, frame: pl.DataFrame) -> None:
+        """Keep a table for the later stages; of several pieces without its sentences."""
+        frames = [*self.kept.get(name, ()), frame]
+        self.kept[name] = [f.drop(_TEXT, strict=False) for f in frames] if len(self.pieces) > 1 else frames
+
+    def _discard(self, names: Iterable[str]) -> None:
+        for name in names:
+            self.folder.discard(name)
+            self.kept.pop(name, None)
+
+    # How a stage is done
+
+    def _assess_piece(self, piece: Study) -> dict[str, pl.DataFrame]:
+        """Return response and events of the patients of one piece."""
+        assessment = self._attempt("assess", lambda: _assess(piece, self.criteria))
+        tables: dict[str, pl.DataFrame] = {}
+        if assessment is not None:
+            tables = dict(assessment.tables)
+            self.skipped.append(assessment.skipped)
+        events = self._attempt("outcomes", lambda: _derive_events(piece, tables))
+        if events is not None:
+            tables["events"] = events
+        self._tell("assess", sum(study.patients.height for study in self.pieces))
+        return tables
+
+    def _attempt(self, stage: str, work: Callable[[], _Made]) -> _Made | None:
+        """Do a part of a stage; a failure is kept, and the stage counts as failed."""
+        if not self.done(stage):
+            return None
+        self._tell(stage, 0)
+        with self.log.time(stage):
+            try:
+                return work()
+            except (InputError, ConfigError, OSError, MemoryError):
+                raise
+            except Exception as error:  # noqa: BLE001  (the other stages and their results must not sink)
+                self.log.add_error(stage, error)
+                self.stages[stage] = Stage(name=stage, status="failed", reason=_explain(error))
+                if stage == "assess":
+                    self._skip("outcomes", "assess failed")
+                return None
+
+    def _skip(self, stage: str, reason: str) -> None:
+        if stage in self.stages:
+            self.stages[stage] = Stage(name=stage, status="skipped", reason=reason)
+
+    def _skipped_criteria(self) -> dict[str, str]:
+        """Return the criteria that no piece could be assessed by."""
+        if not self.skipped:
+            return {}
+        everywhere = set[str].intersection(*(set(skipped) for skipped in self.skipped))
+        return {name: reason for name, reason in self.skipped[0].items() if name in everywhere}
+
+    def _tell(self, stage: str, patients: int) -> None:
+        if self.progress is not None:
+            self.progress(stage, patients)
+
+
+def _explain(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text if isinstance(error, PackageError) else f"{type(error).__name__}: {text}".rstrip(": ")
+
+
+_KEPT_INPUTS: Final = ("patients", "survival")
+
+
+def _thin(study: Study) -> Study:
+    return replace(study, tables={name: study.tables[name] for name in _KEPT_INPUTS if name in study.tables})
+
+
+def _assess(study: Study, criteria: Sequence[str] | None) -> Assessment:
+    from hccresist.assess import assess_study  # noqa: PLC0415  (a stage loads what it needs)
+
+    return assess_study(study, criteria=criteria)
+
+
+def _derive_events(study: Study, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    from hccresist.outcomes.endpoints import derive_events  # noqa: PLC0415
+
+    frames = {name: schema.create_empty() for name, schema in ASSESS_RESULTS.items()} | dict(tables)
+    return derive_events(study, timepoints=frames["timepoints"], best_response=frames["best_response"])
+
+
+def _list_summaries(study: Study, made: Mapping[str, pl.DataFrame]) -> dict[str, Callable[[], pl.DataFrame]]:
+    """Return result table to the work that makes it, for what there is to summarise."""
+    from hccresist.outcomes.competing import compute_cumulative_incidence  # noqa: PLC0415
+    from hccresist.outcomes.rates import compute_rates  # noqa: PLC0415
+    from hccresist.outcomes.survival import compute_curves, summarise_survival  # noqa: PLC0415
+
+    work: dict[str, Callable[[], pl.DataFrame]] = {}
+    if "best_response" in made:
+        assessed = {name: made[name] for name in ASSESS_RESULTS}
+        work["rates"] = lambda: compute_rates(study, **assessed)
+    if "events" in made:
+        events = made["events"]
+        work["survival_summary"] = lambda: summarise_survival(study, events)
+        work["survival_curves"] = lambda: compute_curves(study, events)
+        work["cumulative_incidence"] = lambda: compute_cumulative_incidence(study, events)
+    return work
+
+
+def _render(study: Study, tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, object]) -> str:
+    from hccresist.report.page import render_report  # noqa: PLC0415
+
+    return render_report(study, tables, manifest=manifest)
+
+
+def _count_attrition(study: Study, made: Mapping[str, pl.DataFrame]) -> list[dict[str, object]]:
+    if not ASSESS_RESULTS.keys() <= made.keys():
+        return []
+    return count_attrition(study.patients["patient_id"], made["baselines"], made["timepoints"])
+
+
+def _list_tags(made: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Return the tags of what a run used, by which its references are chosen."""
+    tags = [f"table:{name}" for name, frame in made.items() if frame.height]
+    for name, column, kind in (
+        ("best_response", "criterion", "criterion"),
+        ("survival_summary", "statistic", "statistic"),
+    ):
+        if name in made:
+            tags += [f"{kind}:{word}" for word in made[name][column].unique()]
+    return tags

@@ -1,0 +1,189 @@
+"""What the command line prints: issues, policies, checks and the summary of a run.
+
+Results go to standard output, everything else to standard error. On a terminal there are tables and
+a progress line; in a pipe there is one plain line an item.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from hccresist.doctor import Check
+    from hccresist.flow import Progress, RunResult
+    from hccresist.study.issues import Issue
+    from hccresist.study.policies import PolicyInfo
+    from hccresist.study.study import Study
+
+NAMES: Final = {"recist11": "RECIST 1.1", "mrecist": "mRECIST", "irecist": "iRECIST"}
+MARKS: Final = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fail": "[red]fail[/]"}
+
+
+def out() -> Console:
+    """Return the console of standard output."""
+    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+
+
+def err() -> Console:
+    """Return the console of standard error."""
+    return Console(stderr=True, soft_wrap=not sys.stderr.isatty(), highlight=False)
+
+
+def print_json(content: object) -> None:
+    """Print JSON to standard output, as it is."""
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def print_error(text: str) -> None:
+    """Print a message of what went wrong to standard error."""
+    err().print(f"[bold red]hccresist:[/] {escape(text)}")
+
+
+def print_issues(issues: Sequence[Issue], console: Console) -> None:
+    """Print issues, errors first, grouped by file and kind."""
+    errors = sum(issue.count for issue in issues if issue.severity == "error")
+    warnings = sum(issue.count for issue in issues if issue.severity == "warning")
+    console.print(f"[bold]{_count(errors, 'problem')}, {_count(warnings, 'warning')}[/]")
+    ordered = sorted(issues, key=lambda issue: (issue.severity != "error", issue.file or ""))
+    show = _print_issue_table if console.is_terminal else _print_issue_lines
+    show(ordered, console)
+
+
+def _print_issue_lines(issues: Iterable[Issue], console: Console) -> None:
+    for issue in issues:
+        console.print(f"{issue.severity.value} [{issue.code}] {issue.sentence()}", markup=False)
+
+
+def _print_issue_table(issues: Iterable[Issue], console: Console) -> None:
+    from rich.table import Table  # noqa: PLC0415  (only on a terminal)
+
+    table = Table(show_lines=True, expand=True)
+    for name, ratio in (("where", 3), ("problem", 5), ("what to do", 4)):
+        table.add_column(name, ratio=ratio, overflow="fold")
+    for issue in issues:
+        colour = "red" if issue.severity == "error" else "yellow"
+        problem = f"[{colour}]{issue.severity.value}[/] {escape(issue.problem)}"
+        if issue.found is not None:
+            problem += f"\nfound {escape(repr(issue.found))}"
+        if issue.expected:
+            problem += f"\nexpected {escape(issue.expected)}"
+        table.add_row(escape(issue.place()), problem, escape(issue.hint))
+    console.print(table)
+
+
+def print_study(study: Study) -> None:
+    """Print what a study holds."""
+    config = study.config
+    note = " (simulated)" if config.simulated else ""
+    title = f": {config.title}" if config.title else ""
+    console = out()
+    console.print(f"[bold]{escape(config.name)}[/]{escape(title)}{note}")
+    for name, frame in study.tables.items():
+        people = frame["patient_id"].n_unique() if "patient_id" in frame.columns else 0
+        console.print(f"  {name:<13} {_count(frame.height, 'row'):>14}   {_count(people, 'patient')}")
+
+
+def print_policies(policies: Iterable[PolicyInfo]) -> None:
+    """Print each policy with its default, meaning, values and source."""
+    console = out()
+    for info in policies:
+        allowed = f"  one of: {', '.join(info.allowed)}\n" if info.allowed else ""
+        default = json.dumps(info.default, ensure_ascii=False)
+        text = f"{escape(info.name)}[/] = {escape(default)}\n  {escape(info.meaning)}\n"
+        console.print(f"[bold]{text}{escape(allowed)}  [dim]{escape(info.source)}[/]")
+
+
+def print_checks(checks: Iterable[Check]) -> None:
+    """Print what `doctor` found."""
+    console = out()
+    for check in checks:
+        hint = f"\n      {escape(check.hint)}" if check.hint else ""
+        console.print(f"{MARKS[check.status]:<4} {escape(check.name)}: {escape(check.detail)}{hint}")
+
+
+def print_result(result: RunResult) -> None:
+    """Print in short what a run found, what it skipped, and where the results are."""
+    console = out()
+    print_warnings(cast("Sequence[Mapping[str, Any]]", result.manifest["warnings"]))
+    if "rates" in result.tables:
+        _print_rates(result.tables["rates"], console)
+    if "survival_summary" in result.tables:
+        _print_medians(result.tables["survival_summary"], console)
+    for name, reason in cast("Mapping[str, str]", result.manifest["skipped"]).items():
+        console.print(f"[yellow]skipped[/] {escape(name)}: {escape(reason)}")
+    for stage in result.failed:
+        console.print(f"[red]failed[/] {escape(stage.name)}: {escape(stage.reason)} (see run.log.json)")
+    files = {str(entry["file"]) for entry in cast("Sequence[Mapping[str, object]]", result.manifest["files"])}
+    tables = len({name.rpartition(".")[0] for name in files if not name.endswith(".html")})
+    console.print(f"{_count(tables, 'table')} in {escape(str(result.out))}")
+    if "report.html" in files:
+        console.print(f"report: [bold]{escape(str(result.out / 'report.html'))}[/]")
+
+
+def print_warnings(warnings: Sequence[Mapping[str, Any]]) -> None:
+    """Tell on standard error that the input has warnings."""
+    if warnings:
+        err().print(
+            f"[yellow]{_count(len(warnings), 'warning')} about the input[/]; 'hccresist check' lists them"
+        )
+
+
+def _print_rates(rates: pl.DataFrame, console: Console) -> None:
+    console.print("[bold]objective response, unconfirmed and confirmed[/] (exact 95 % interval)")
+    rows = rates.filter(measure="ORR").sort("criterion", "reader", "group", "confirmed").to_dicts()
+    for row in rows:
+        kind = "confirmed" if row["confirmed"] else "best"
+        value = "-" if row["percent"] is None else f"{row['percent']:.1f} %"
+        spread = "" if row["low"] is None else f" ({row['low']:.1f} to {row['high']:.1f})"
+        counts = f"{row['events']:>5}/{row['n']:<6}"
+        console.print(
+            f"  {_name(row):<26} {row['group']:<26} {kind:<10}{counts} {value}{spread}", markup=False
+        )
+
+
+def _print_medians(summary: pl.DataFrame, console: Console) -> None:
+    rows = summary.filter(statistic="median").sort("endpoint", "criterion", "reader", "group").to_dicts()
+    wanted = [row for row in rows if row["endpoint"] in {"OS", "PFS", "iPFS"}]
+    if wanted:
+        console.print("[bold]median in days[/] (95 % interval)")
+    for row in wanted:
+        value = row["note"] or "-" if row["value"] is None else f"{row['value']:.0f}"
+        low, high = (("?" if row[key] is None else f"{row[key]:.0f}") for key in ("low", "high"))
+        name = f"{row['endpoint']} {_name(row)}".strip()
+        console.print(
+            f"  {name:<26} {row['group']:<26} {row['events']:>4}/{row['n']:<6} {value} ({low} to {high})",
+            markup=False,
+        )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    criterion = NAMES.get(row["criterion"], row["criterion"])
+    return f"{criterion}, {row['reader']}" if row["reader"] else str(criterion)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+@contextmanager
+def show_progress(*, quiet: bool) -> Generator[Progress | None]:
+    """Show on standard error, where it is a terminal, which stage is at work."""
+    console = err()
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with console.status("read") as status:
+
+        def tell(stage: str, patients: int) -> None:
+            status.update(f"{stage}: {_count(patients, 'patient')} done" if patients else stage)
+
+        yield tell
