@@ -299,8 +299,7 @@ def _timepoints(
 
 
 def _named(frame: pl.DataFrame, criterion: Criterion, series: pl.DataFrame, rows: np.ndarray) -> pl.DataFrame:
-    who = series[rows] if len(rows) != series.height else series
-    return who.with_columns(pl.lit(criterion.name).alias("criterion")).hstack(frame)
+    return series[rows].with_columns(pl.lit(criterion.name).alias("criterion")).hstack(frame)
 
 
 def _mm(um: np.ndarray, known: np.ndarray) -> Floats:
