@@ -29,6 +29,10 @@ class Events(dy.Schema):
     )
     event = dy.Bool(description="true: the event happened")
     reason = dy.String(description="why the row is an event or censored there")
+    cause = dy.String(
+        nullable=True,
+        description="what happened: progression, death, procedure, response, or recorded; empty where censored",
+    )
 
 
 class Rates(dy.Schema):
