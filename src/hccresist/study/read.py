@@ -1,0 +1,105 @@
+"""Read a study from whatever folder the user names: tidy tables or CDISC SDTM."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from hccresist.errors import InputError
+from hccresist.study.config import CONFIG_FILE
+from hccresist.study.issues import Issue, nearest
+from hccresist.study.policies import Policies
+from hccresist.study.study import Study
+from hccresist.study.tables import SCHEMAS
+from hccresist.study.tidy import is_table_file, read_tidy
+
+SDTM_DOMAINS: Final = ("dm", "tu", "tr", "rs")
+SDTM_ENDINGS: Final = (".csv", ".xpt", ".json")
+
+
+def read_study(path: Path, *, policies: Policies | None = None) -> Study:
+    """Read a study folder, tidy or SDTM; nothing in it is changed.
+
+    1. A folder with a table `patients` is a tidy study folder.
+    2. Else a folder with SDTM files (DM, TU, TR or RS as ``.csv``, ``.xpt`` or ``.json``, upper or
+       lower case) is read as SDTM.
+    3. Else a folder with ``study.toml`` or any table of a study is read as tidy, which tells what
+       is missing.
+
+    Parameters
+    ----------
+    path
+        The folder.
+    policies
+        Policies in force, instead of those of ``study.toml``.
+
+    Returns
+    -------
+    Study
+        The checked study.
+
+    Raises
+    ------
+    InputError
+        When there is no such folder, when it holds no study, and with every problem found in it.
+    """
+    files = _list_files(path)
+    if any(file.stem.lower() == "patients" and is_table_file(file) for file in files):
+        return read_tidy(path, policies=policies)
+    if any(_is_sdtm(file) for file in files):
+        from hccresist.study.sdtm import read_sdtm  # noqa: PLC0415
+
+        return read_sdtm(path, policies=policies)
+    if any(file.name == CONFIG_FILE or is_table_file(file) for file in files):
+        return read_tidy(path, policies=policies)
+    raise InputError([_no_study(path, files)])
+
+
+def _is_sdtm(file: Path) -> bool:
+    return file.stem.lower() in SDTM_DOMAINS and file.suffix.lower() in SDTM_ENDINGS
+
+
+def _list_files(path: Path) -> list[Path]:
+    try:
+        if path.is_dir():
+            return sorted(file for file in path.iterdir() if file.is_file())
+        issue = _no_folder(path)
+    except OSError as error:
+        reason = error.strerror or "the system refused it"
+        issue = Issue(
+            code="unreadable-folder",
+            problem=f"the folder cannot be read: {reason}",
+            hint="Check that you may read it.",
+            file=str(path),
+        )
+    raise InputError([issue])
+
+
+def _no_folder(path: Path) -> Issue:
+    if path.exists():
+        return Issue(
+            code="not-a-folder",
+            problem="this is a file, not a study folder",
+            hint=f"Give the folder that holds it: {path.parent}.",
+            file=str(path),
+            expected="a folder",
+        )
+    parent = path.parent
+    siblings = [p.name for p in sorted(parent.iterdir()) if p.is_dir()] if parent.is_dir() else []
+    hint = nearest(path.name, siblings) or "Check the path; 'hccresist init' writes a new study folder."
+    return Issue(code="no-folder", problem="there is no such folder", hint=hint, file=str(path))
+
+
+def _no_study(path: Path, files: list[Path]) -> Issue:
+    if not files:
+        hint = "'hccresist init' writes templates into it."
+        return Issue(code="empty-folder", problem="the folder is empty", hint=hint, file=str(path))
+    close = [hint for file in files if (hint := nearest(file.stem, list(SCHEMAS)))]
+    return Issue(
+        code="no-study",
+        problem="the folder holds no table of a study",
+        hint=close[0] if close else "Add patients.csv and lesions.csv; 'hccresist init' writes templates.",
+        file=str(path),
+        found=", ".join(file.name for file in files[:6]),
+        expected="patients.csv and other tables, or SDTM files dm, tu, tr, rs",
+    )

@@ -1,0 +1,226 @@
+"""Read a tidy study folder: ``study.toml`` and one CSV, TSV or Parquet file for each table."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import polars as pl
+
+from hccresist.study.check import check_tables, index_dates
+from hccresist.study.columns import Reading, known_columns, match_headers, type_table
+from hccresist.study.config import CONFIG_FILE, read_settings
+from hccresist.study.dates import INDEX_DATE, date_columns
+from hccresist.study.issues import IssueLog, nearest
+from hccresist.study.policies import Policies
+from hccresist.study.rows import Place
+from hccresist.study.study import ROW, RawTable, Source, Study
+from hccresist.study.tables import SCHEMAS
+from hccresist.study.text import open_text, read_blocks
+
+TEXT_ENDINGS: Final = (".csv", ".tsv", ".txt")
+PARQUET_ENDINGS: Final = (".parquet", ".pq")
+IGNORED_ENDINGS: Final = (".md", ".rst", ".html", ".pdf")
+IGNORED_NAMES: Final = ("readme", "license", "licence", "changelog", "notes")
+HOPELESS: Final = 1_000
+"""Problems in a file beyond which it is given up, when they are more than half of its rows."""
+_NO_INDEX_DATES: Final = pl.DataFrame(schema={"patient_id": pl.String, INDEX_DATE: pl.Date})
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A table as it was read, and the file that it came from."""
+
+    table: RawTable
+    source: Source
+
+
+def read_tidy(folder: Path, *, policies: Policies | None = None) -> Study:
+    r"""Read and check a tidy study folder; nothing in it is changed.
+
+    Every table is a file ``NAME.csv``, ``.tsv`` or ``.txt`` (comma, semicolon or tab; UTF-8 with or
+    without BOM, or Latin-1) or ``NAME.parquet``, where NAME is a key of
+    `hccresist.study.tables.SCHEMAS`. Times are days from start of the index line, or ISO 8601 dates
+    in columns called ``date`` (``start_date``, ``end_date``, ``entry_date``, ``last_alive_date``,
+    ``os_date``) together with ``index_date`` in `patients`. Dates are turned into days while the
+    files are read: neither they nor ``index_date`` come out of the study, so that what is made of it
+    can be shared. A covariate that holds dates is kept as it is, with a warning.
+
+    Empty cells and NA, N/A, NaN, null and ``.`` are missing values. Codes and true/false are matched
+    without regard to case, as are the names of declared columns. Other columns are kept as text
+    exactly as they stand (Parquet: in their own type).
+
+    Parameters
+    ----------
+    folder
+        The study folder.
+    policies
+        Policies in force, instead of those of ``study.toml``; to change single ones use
+        ``Policies.parse(values, base=read_config(folder, log).policies)``.
+
+    Returns
+    -------
+    Study
+        Checked tables, what was noticed, and the files with their SHA-256.
+
+    Raises
+    ------
+    InputError
+        With every problem found in any file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "patients.csv").write_text("patient_id\nP1\n")
+    >>> _ = (folder / "sums.csv").write_text("patient_id;measure;day;sum\nP1;longest;-3;42\n")
+    >>> study = read_tidy(folder)
+    >>> study.table("sums")["sum"].to_list(), [w.code for w in study.warnings]
+    ([42.0], ['missing-config'])
+    """
+    log = IssueLog()
+    config, options = read_settings(folder, log)
+    if policies is not None:
+        config = replace(config, policies=policies)
+    files = _table_files(folder, log)
+    reading = Reading(
+        options=options, date_imputation=config.policies.date_imputation, index_dates=_NO_INDEX_DATES
+    )
+    found: list[_Read] = []
+    for name in (name for name in SCHEMAS if name in files):
+        read = _read_table(files[name], name, reading, log=log)
+        if read is None:
+            continue
+        found.append(read)
+        if name == "patients":
+            reading = replace(reading, index_dates=index_dates([read.table]))
+    sources = [*_config_source(folder), *(read.source for read in found)]
+    return check_tables([read.table for read in found], config, log=log, sources=sources)
+
+
+def is_table_file(path: Path) -> bool:
+    """Return whether a file is, by its name, a table of a tidy study folder."""
+    return path.stem.lower() in SCHEMAS and path.suffix.lower() in (*TEXT_ENDINGS, *PARQUET_ENDINGS)
+
+
+def _table_files(folder: Path, log: IssueLog) -> dict[str, Path]:
+    """Return the file of each table; tell tables that are there twice and files that are none."""
+    files: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        name = path.stem.lower()
+        if not path.is_file() or not is_table_file(path):
+            _tell_unknown_file(path, log)
+        elif name in files:
+            hint = f"Keep one of {files[name].name} and {path.name}."
+            place = Place(file=path.name, log=log)
+            place.error("table-twice", f"the table {name} is there in two files", found=path.name, hint=hint)
+        else:
+            files[name] = path
+    return files
+
+
+def _tell_unknown_file(path: Path, log: IssueLog) -> None:
+    name, ending = path.stem.lower(), path.suffix.lower()
+    if path.name.startswith((".", "~")) or path.name == CONFIG_FILE or name.startswith(IGNORED_NAMES):
+        return
+    if ending in IGNORED_ENDINGS or (path.is_dir() and name not in SCHEMAS):
+        return
+    hint = f"The tables are {', '.join(SCHEMAS)}, as .csv, .tsv, .txt or .parquet."
+    if name in SCHEMAS or Path(name).stem in SCHEMAS:
+        hint = f"Save the table as {Path(name).stem}.csv or {Path(name).stem}.parquet."
+    elif path.name.lower() == CONFIG_FILE or ending == ".toml":
+        hint = f"The configuration is called {CONFIG_FILE}."
+    elif close := nearest(name, list(SCHEMAS)):
+        hint = close
+    place = Place(file=path.name, log=log)
+    place.warning("unknown-file", "the file is no table of a study and was not read", hint=hint)
+
+
+def _config_source(folder: Path) -> list[Source]:
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        return []
+    return [Source(file=CONFIG_FILE, sha256=_hash(path), rows=0, table="study")]
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_table(path: Path, name: str, reading: Reading, *, log: IssueLog) -> _Read | None:
+    place = Place(file=path.name, log=log)
+    read = _read_parquet if path.suffix.lower() in PARQUET_ENDINGS else _read_text
+    try:
+        return read(path, name, reading, place=place)
+    except OSError as error:
+        reason = error.strerror or "the system refused it"
+        hint = "Check that the file is there and that you may read it."
+        place.error("unreadable-file", f"the file cannot be read: {reason}", hint=hint)
+        return None
+
+
+def _read_text(path: Path, name: str, reading: Reading, *, place: Place) -> _Read | None:
+    """Read a text table block by block; give up where most of it is nonsense."""
+    text = open_text(path, known_columns(name), place=place, delimiter=reading.options.delimiter)
+    if text is None:
+        return None
+    names = match_headers([header for header in text.headers if header.strip()], name, place)
+    if names is None:
+        return None
+    place = replace(place, headers=_headers(names, name))
+    blank = pl.DataFrame(schema=dict.fromkeys(names, pl.String) | {ROW: pl.Int64})
+    frames = [type_table(blank.rename(names), name, place=place, reading=reading)]
+    rows = 0
+    for block in read_blocks(text, place):
+        if block is None or _is_hopeless(rows, place):
+            return None
+        rows += block.height
+        frames.append(type_table(block.rename(names), name, place=place, reading=reading))
+    table = RawTable(name=name, frame=pl.concat(frames), file=path.name, headers=place.headers)
+    return _Read(table, Source(file=path.name, sha256=text.sha256, rows=rows, table=name))
+
+
+def _headers(names: Mapping[str, str], table: str) -> dict[str, str]:
+    """Return, for each column of the table, its header in the file where the two differ."""
+    days = {date: day for day, date in date_columns(table).items()}
+    columns = {days.get(column, column): header for header, column in names.items()}
+    return {column: header for column, header in columns.items() if column != header}
+
+
+def _is_hopeless(rows: int, place: Place) -> bool:
+    problems = sum(issue.count for issue in place.log.errors if issue.file == place.file)
+    if problems <= max(HOPELESS, rows // 2):
+        return False
+    hint = "Mend the kinds of problem listed; what follows was not read."
+    place.error(
+        "too-many-problems", "most rows so far have a problem", found=f"{problems} problems", hint=hint
+    )
+    return True
+
+
+def _read_parquet(path: Path, name: str, reading: Reading, *, place: Place) -> _Read | None:
+    """Read a typed table; a line is then the number of its row, from 1."""
+    try:
+        frame = pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).partition("\n")[0]
+        hint = "Write the file again; it may be truncated, or no Parquet file at all."
+        place.error("unreadable-file", f"the file is not readable Parquet: {reason}", hint=hint)
+        return None
+    names = match_headers(frame.columns, name, place)
+    if names is None:
+        return None
+    if not set(names.values()) & set(known_columns(name)):
+        hint = "Name the columns as in the data dictionary that 'hccresist init' writes."
+        found = ", ".join(frame.columns[:6])
+        place.error("unknown-header", "no column name is known", found=found, hint=hint)
+        return None
+    place = replace(place, headers=_headers(names, name))
+    rows = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)
+    frame = type_table(frame.rename(names).with_columns(rows), name, place=place, reading=reading)
+    table = RawTable(name=name, frame=frame, file=path.name, headers=place.headers)
+    return _Read(table, Source(file=path.name, sha256=_hash(path), rows=frame.height, table=name))
