@@ -7,6 +7,7 @@ and survival are then taken over all pieces together.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from hccresist.study.study import Study
 
 if TYPE_CHECKING:
     from hccresist.assess import Assessment
+    from hccresist.report.page import Report
 
 STAGES: Final = ("assess", "outcomes", "report")
 """Stages that a run can do, in order."""
@@ -246,8 +248,15 @@ class _Run:
             self._skip("report", "the study came in pieces; the report needs it whole")
         manifest = self.manifest()
         page = self._attempt("report", lambda: _render(self.study(), self.tables(), manifest))
-        if page is not None:
-            self.folder.add_text(REPORT, page)
+        if page is None:
+            return
+        self.folder.add_text(REPORT, page.html)
+        for failure in page.failures:
+            self.log.add_failure(f"report: {failure.section}", failure.message, trace=failure.trace)
+        if page.failures:
+            names = ", ".join(failure.section for failure in page.failures)
+            reason = f"these sections could not be made: {names}"
+            self.stages["report"] = Stage(name="report", status="failed", reason=reason)
 
     def manifest(self) -> dict[str, object]:
         """Return the manifest of what was done so far."""
@@ -336,7 +345,8 @@ class _Run:
             except (InputError, ConfigError, OSError, MemoryError):
                 raise
             except Exception as error:  # noqa: BLE001  (the other stages and their results must not sink)
-                self.log.add_error(stage, error)
+                trace = "".join(traceback.format_exception(error))
+                self.log.add_failure(stage, str(error), trace=trace)
                 self.stages[stage] = Stage(name=stage, status="failed", reason=_explain(error))
                 if stage == "assess":
                     self._skip("outcomes", "assess failed")
@@ -401,7 +411,7 @@ def _list_summaries(study: Study, made: Mapping[str, pl.DataFrame]) -> dict[str,
     return work
 
 
-def _render(study: Study, tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, object]) -> str:
+def _render(study: Study, tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, object]) -> Report:
     from hccresist.report.page import render_report  # noqa: PLC0415
 
     return render_report(study, tables, manifest=manifest)

@@ -9,7 +9,6 @@ import os
 import platform
 import sys
 import time
-import traceback
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -36,10 +35,9 @@ class RunLog:
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
 
-    def add_error(self, stage: str, error: BaseException) -> None:
+    def add_failure(self, stage: str, error: str, *, trace: str) -> None:
         """Keep a failure with its traceback."""
-        text = "".join(traceback.format_exception(error))
-        self.errors.append({"stage": stage, "error": str(error), "traceback": text})
+        self.errors.append({"stage": stage, "error": error, "traceback": trace})
 
     def add_files(self, sources: Iterable[Source]) -> None:
         """Keep the SHA-256 of the files that were read, byte for byte."""
