@@ -11,7 +11,8 @@ import polars as pl
 
 from hccresist.assess import words as w
 from hccresist.assess.best import Course, best_response
-from hccresist.assess.criteria import Criterion, Measure, NewLesions, find_criterion
+from hccresist.assess.burden import respond_burden
+from hccresist.assess.criteria import Criterion, Judge, Measure, NewLesions, find_criterion
 from hccresist.assess.irecist import respond_irecist
 from hccresist.assess.lesions import LesionRows, lesion_rows, with_sums
 from hccresist.assess.measure import Measures, measure
@@ -19,12 +20,21 @@ from hccresist.assess.readers import add_primary_reader
 from hccresist.assess.response import Responses, respond
 from hccresist.assess.rules import Rule, render_reasons
 from hccresist.assess.steps import Steps, walk
-from hccresist.assess.visits import KEYS, Floats, Scans, gather_scans, series_of
+from hccresist.assess.visits import KEYS, Bools, Floats, Ints, Scans, gather_scans, series_of
 from hccresist.study.policies import Policies
 from hccresist.study.study import Study
 
 CHUNK: Final = 50_000
 """Patients assessed together: bounds the memory, does not change a result."""
+MEASURED_BY: Final = (
+    "measure",
+    "judge",
+    "hcc_rules",
+    "node_rule",
+    "max_new",
+    "max_new_per_organ",
+)
+"""Choices of a criterion on which its measures depend."""
 READ: Final = ("lesions", "sums", "visits", "responses")
 
 
@@ -81,7 +91,7 @@ def assess_study(study: Study, *, criteria: Sequence[str] | None = None, reasons
     >>> assess_study(study, criteria=["recist11"]).tables["timepoints"]["overall"].to_list()
     ['PR']
     """
-    wanted = [find_criterion(name) for name in (criteria or study.config.criteria)]
+    wanted = [find_criterion(name, study.config.variants) for name in (criteria or study.config.criteria)]
     wanted = list(dict.fromkeys(wanted))
     sources, skipped = find_sources(study, wanted)
     parts = list(assess_chunks(study, sources))
@@ -91,7 +101,7 @@ def assess_study(study: Study, *, criteria: Sequence[str] | None = None, reasons
     }
     tables = add_primary_reader(study, tables)
     if reasons:
-        tables["timepoints"] = finish_timepoints(tables["timepoints"])
+        tables["timepoints"] = finish_timepoints(tables["timepoints"], wanted)
     return Assessment(tables=tables, skipped=skipped)
 
 
@@ -113,10 +123,21 @@ def find_sources(study: Study, wanted: Sequence[Criterion]) -> tuple[dict[Criter
     return sources, skipped
 
 
+NEEDS: Final = {
+    Measure.LONGEST: ("longest_mm", "short_axis_mm"),
+    Measure.VIABLE: ("viable_mm",),
+    Measure.PRODUCT: ("perpendicular_mm",),
+    Measure.VIABLE_PRODUCT: ("viable_perpendicular_mm",),
+    Measure.VIABLE_SHARE: ("necrosis_percent",),
+}
+"""Any of these columns must hold a number for the measure to exist."""
+
+
 def _is_measured(study: Study, criterion: Criterion) -> bool:
     lesions, sums = study.table("lesions"), study.table("sums")
-    columns = ["viable_mm"] if criterion.measure is Measure.VIABLE else ["longest_mm", "short_axis_mm"]
-    if lesions is not None and any(lesions[name].count() > 0 for name in columns):
+    if criterion.judge in (Judge.CHOI, Judge.MODIFIED_CHOI):
+        return lesions is not None and lesions["attenuation_hu"].count() > 0
+    if lesions is not None and any(lesions[name].count() > 0 for name in NEEDS[criterion.measure]):
         return True
     if sums is not None and (sums["measure"].cast(pl.String) == criterion.measure.value).any():
         return True
@@ -127,8 +148,11 @@ def _is_measured(study: Study, criterion: Criterion) -> bool:
 def _why_skipped(study: Study, criterion: Criterion) -> str:
     if not any(study.table(name) is not None for name in ("lesions", "sums", "responses")):
         return "the study has no lesions, sums or responses"
-    what = "viable (arterially enhancing) diameters" if criterion.measure is Measure.VIABLE else "diameters"
-    return f"no {what} were measured, and no {criterion.title} responses were recorded"
+    columns = NEEDS[criterion.measure]
+    if criterion.judge in (Judge.CHOI, Judge.MODIFIED_CHOI):
+        columns = ("attenuation_hu",)
+    what = " or ".join(columns)
+    return f"lesions hold no {what}, no such sums were kept, and no {criterion.title} responses were recorded"
 
 
 def assess_chunks(study: Study, sources: dict[Criterion, str]) -> Iterator[dict[str, pl.DataFrame]]:
@@ -228,8 +252,9 @@ def _measured(
     seen: dict[tuple[object, ...], Measures] = {}
     for criterion in criteria:
         measures = _measure_once(seen, rows, scans, criterion, policies)
-        engine = respond_irecist if criterion.new_lesions is NewLesions.UNCONFIRMED else respond
-        responses = engine(measures, scans, steps=steps, criterion=criterion, policies=policies)
+        responses = ENGINES[criterion.new_lesions](
+            measures, scans, steps=steps, criterion=criterion, policies=policies
+        )
         yield "timepoints", _timepoints(criterion, scans, measures, responses, follow_up)
         yield "baselines", _baselines(criterion, scans, measures, responses, follow_up)
         yield (
@@ -246,6 +271,13 @@ def _measured(
         )
 
 
+ENGINES: Final = {
+    NewLesions.PROGRESSION: respond,
+    NewLesions.UNCONFIRMED: respond_irecist,
+    NewLesions.ADDED: respond_burden,
+}
+
+
 def _measure_once(
     seen: dict[tuple[object, ...], Measures],
     rows: LesionRows,
@@ -254,7 +286,7 @@ def _measure_once(
     policies: Policies,
 ) -> Measures:
     """Return the measures, computed once for criteria that measure alike."""
-    key = (criterion.measure, criterion.hcc_rules)
+    key = tuple(getattr(criterion, name) for name in MEASURED_BY)
     if key not in seen:
         seen[key] = measure(rows, scans, criterion=criterion, policies=policies)
     return seen[key]
@@ -266,13 +298,15 @@ def _timepoints(
     series = scans.visit_series[visits]
     known = (measures.n_evaluated[visits] > 0) & (measures.n_targets[series] > 0)
     full = known & (measures.n_evaluated[visits] == measures.n_targets[series])
-    total = _mm(measures.sum[visits], known)
+    total = _mm(measures.sum[visits], known, criterion)
     has_base = (measures.baseline[series] >= 0) & (measures.n_targets[series] > 0)
-    base = _mm(measures.sum[measures.baseline[series]], has_base)
-    nadir = _mm(responses.nadir[visits], responses.nadir[visits] >= 0)
+    base = _mm(measures.sum[measures.baseline[series]], has_base, criterion)
+    nadir = _mm(responses.nadir[visits], responses.nadir[visits] >= 0, criterion)
     compared = full | (responses.target[visits] == w.PD)
     new_sum = measures.new_sum[visits]
-    confirms = criterion.new_lesions is NewLesions.UNCONFIRMED
+    measures_new = criterion.new_lesions is not NewLesions.PROGRESSION
+    if criterion.new_lesions is NewLesions.ADDED:
+        total = total + np.where(known, _mm(np.maximum(new_sum, 0), known, criterion), 0)
     frame = pl.DataFrame(
         {
             "day": scans.visit_last[visits],
@@ -281,7 +315,7 @@ def _timepoints(
             "new_lesion": responses.new_lesion[visits],
             "overall": w.spell(responses.overall[visits], criterion.words),
             "sum_mm": total,
-            "new_target_sum_mm": _mm(new_sum, (new_sum >= 0) & confirms),
+            "new_target_sum_mm": _mm(new_sum, (new_sum >= 0) & measures_new, criterion),
             "baseline_mm": base,
             "nadir_mm": nadir,
             "change_from_baseline_percent": _change(total, base, compared),
@@ -302,8 +336,9 @@ def _named(frame: pl.DataFrame, criterion: Criterion, series: pl.DataFrame, rows
     return series[rows].with_columns(pl.lit(criterion.name).alias("criterion")).hstack(frame)
 
 
-def _mm(um: np.ndarray, known: np.ndarray) -> Floats:
-    return np.where(known, um / 1000, np.nan)
+def _mm(units: Ints, known: Bools, criterion: Criterion) -> Floats:
+    """Return the engine's units as mm or mm², NaN where not known."""
+    return np.where(known, units / criterion.measure.per_mm, np.nan)
 
 
 def _change(value: Floats, start: Floats, compared: np.ndarray) -> Floats:
@@ -340,7 +375,7 @@ def _baselines(
             "day": np.where(has, scans.visit_last[at] if scans.n_visits else np.nan, np.nan),
             "n_targets": measures.n_targets,
             "n_nontargets": measures.n_nontargets,
-            "baseline_mm": _mm(measures.sum[at], has & targets)
+            "baseline_mm": _mm(measures.sum[at], has & targets, criterion)
             if scans.n_visits
             else np.full(len(has), np.nan),
             "measurable": targets,
@@ -497,13 +532,13 @@ _SCHEMAS: Final[dict[str, dict[str, type[pl.DataType]]]] = {
 }
 
 
-def finish_timepoints(frame: pl.DataFrame) -> pl.DataFrame:
+def finish_timepoints(frame: pl.DataFrame, criteria: Sequence[Criterion]) -> pl.DataFrame:
     """Return timepoints as results: rule identifier and reason instead of the engine's numbers."""
     labels = {int(rule): rule.label for rule in Rule}
     helpers = ["rule_code", "n_targets", "n_evaluated", "n_nontargets", "pending_day", "late"]
     return frame.with_columns(
         pl.col("rule_code").replace_strict(labels, return_dtype=pl.String).alias("rule"),
-        render_reasons(frame),
+        render_reasons(frame, {criterion.name: criterion for criterion in criteria}),
     ).drop(helpers)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from hccresist.assess.criteria import Criterion, Measure
-from hccresist.assess.visits import Bools, Floats, Ints, Scans, enum_codes, micrometres
+from hccresist.assess.visits import Bools, Floats, Ints, Scans, enum_codes, scaled
 from hccresist.study import codes
 from hccresist.study.policies import Policies
 
@@ -41,6 +41,14 @@ class LesionRows:
         Codes, −1 where empty.
     longest, short, viable
         Sizes in micrometres, −1 where empty.
+    across, viable_across
+        Diameters perpendicular to the longest and to the viable one, in micrometres, −1 where empty.
+    product, viable_product
+        Recorded sums of products in square micrometres, −1 where empty.
+    necrosis
+        Necrotic share in hundredths of a per cent, −1 where empty.
+    attenuation
+        Attenuation in HU, NaN where empty.
     cell_start
         First row of each cell; `cell_lesion` and `cell_visit` say which cell it is.
     lesion_series, role, organ, node, is_sum, parent
@@ -58,6 +66,12 @@ class LesionRows:
     longest: Ints
     short: Ints
     viable: Ints
+    across: Ints
+    viable_across: Ints
+    product: Ints
+    viable_product: Ints
+    necrosis: Ints
+    attenuation: Floats
     cell_start: Ints
     cell_lesion: Ints
     cell_visit: Ints
@@ -98,10 +112,14 @@ def with_sums(lesions: pl.DataFrame | None, sums: pl.DataFrame | None) -> pl.Dat
     """Return the lesion rows with each recorded sum as one more lesion (`SUM_LESION`)."""
     if sums is None or sums.is_empty():
         return lesions
-    size = {"longest": "longest_mm", "viable": "viable_mm"}
+    size = {
+        "longest": "longest_mm",
+        "viable": "viable_mm",
+        "product": "product_mm2",
+        "viable_product": "viable_product_mm2",
+    }
     wide = (
-        sums.filter(pl.col("measure").cast(pl.String).is_in(list(size)))
-        .with_columns(pl.col("measure").cast(pl.String).replace(size))
+        sums.with_columns(pl.col("measure").cast(pl.String).replace(size))
         .pivot("measure", index=["patient_id", "reader", "day"], values="sum", aggregate_function="last")
         .with_columns(
             pl.lit(SUM_LESION).alias("lesion_id"),
@@ -137,7 +155,6 @@ def lesion_rows(frame: pl.DataFrame, series: Ints, scans: Scans) -> LesionRows:
     cell = opens.copy()
     cell[1:] |= visit[1:] != visit[:-1]
     cell_start = np.flatnonzero(cell)
-    columns = {name: _optional(frame, name) for name in ("longest_mm", "short_axis_mm", "viable_mm")}
     organ = _first_given(_codes(frame, "organ", codes.ORGAN), start)
     node = np.maximum.reduceat(_flags(frame, "node"), start) if len(start) else np.empty(0, np.int64)
     return LesionRows(
@@ -148,9 +165,15 @@ def lesion_rows(frame: pl.DataFrame, series: Ints, scans: Scans) -> LesionRows:
         day=day,
         state=_codes(frame, "state", codes.STATE),
         washout=_flags(frame, "washout"),
-        longest=columns["longest_mm"],
-        short=columns["short_axis_mm"],
-        viable=columns["viable_mm"],
+        longest=_optional(frame, "longest_mm"),
+        short=_optional(frame, "short_axis_mm"),
+        viable=_optional(frame, "viable_mm"),
+        across=_optional(frame, "perpendicular_mm"),
+        viable_across=_optional(frame, "viable_perpendicular_mm"),
+        product=_optional(frame, "product_mm2", scale=1_000_000),
+        viable_product=_optional(frame, "viable_product_mm2", scale=1_000_000),
+        necrosis=_optional(frame, "necrosis_percent", scale=100),
+        attenuation=_attenuation(frame),
         cell_start=cell_start,
         cell_lesion=lesion[cell_start],
         cell_visit=visit[cell_start],
@@ -173,16 +196,47 @@ def largest_size(rows: LesionRows) -> Ints:
     return np.maximum(np.maximum(rows.longest, rows.short), rows.viable)
 
 
+def criterion_length(rows: LesionRows, criterion: Criterion) -> Ints:
+    """Return the diameter by which the criterion finds a lesion measurable, −1 where empty."""
+    whole = recist_size(rows)
+    if criterion.measure in (Measure.VIABLE, Measure.VIABLE_PRODUCT):
+        return np.where(rows.hepatic[rows.lesion], rows.viable, whole)
+    return whole
+
+
+def whole_product(rows: LesionRows) -> Ints:
+    """Return the cross-product of each row in square micrometres, −1 where empty.
+
+    A node's short axis is its perpendicular diameter.
+    """
+    across = np.where((rows.across < 0) & rows.node[rows.lesion], rows.short, rows.across)
+    measured = np.where((rows.longest >= 0) & (across >= 0), rows.longest * across, -1)
+    return np.where(rows.product >= 0, rows.product, measured)
+
+
 def criterion_size(rows: LesionRows, criterion: Criterion) -> Ints:
-    """Return what the criterion measures on each row, in micrometres, −1 where empty."""
-    size = recist_size(rows)
-    if criterion.measure is Measure.VIABLE:
-        size = np.where(rows.hepatic[rows.lesion], rows.viable, size)
-    return size
+    """Return what the criterion measures on each row, in its units, −1 where empty.
+
+    Lesions outside the liver are measured whole also by criteria of viable tissue.
+    """
+    hepatic = rows.hepatic[rows.lesion]
+    if not criterion.measure.is_area:
+        whole = recist_size(rows) if criterion.node_rule else rows.longest
+        return np.where(hepatic, rows.viable, whole) if criterion.measure.is_viable else whole
+    whole = whole_product(rows)
+    if criterion.measure is Measure.VIABLE_PRODUCT:
+        known = (rows.viable >= 0) & (rows.viable_across >= 0)
+        viable = np.where(known, rows.viable * rows.viable_across, rows.viable_product)
+        return np.where(hepatic, np.where(rows.viable == 0, 0, viable), whole)
+    if criterion.measure is Measure.VIABLE_SHARE:
+        known = (whole >= 0) & (rows.necrosis >= 0)
+        viable = (whole * (10_000 - rows.necrosis) + 5_000) // 10_000
+        return np.where(hepatic, np.where(known, viable, -1), whole)
+    return whole
 
 
 def row_values(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Ints:
-    """Return what each row counts as a target, in micrometres; −1 where it is not evaluable.
+    """Return what each row counts as a target, in the criterion's units; −1 where it is not evaluable.
 
     A measured value is never imputed over; a lesion too small to measure without one counts
     ``tstm_value``. RECIST 1.1, doi:10.1016/j.ejca.2008.10.026.
@@ -190,9 +244,10 @@ def row_values(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies
     value = criterion_size(rows, criterion)
     value = np.where(np.isin(rows.state, (STATE["absent"], STATE["merged"])), 0, value)
     small = (rows.state == STATE["too_small"]) & (value < 0)
-    value = np.where(small, _too_small_um(rows, scans, policies), value)
+    imputed = _too_small_um(rows, scans, policies)
+    value = np.where(small, imputed**2 if criterion.measure.is_area else imputed, value)
     unread = (rows.state == STATE["not_evaluable"]) | ~scans.scan_adequate[rows.scan]
-    if criterion.hcc_rules:
+    if criterion.measure.is_viable:
         unread |= rows.hepatic[rows.lesion] & ~scans.scan_arterial[rows.scan]
     return np.where(unread, -1, value)
 
@@ -214,10 +269,16 @@ def _first_given(values: Ints, start: Ints) -> Ints:
     return np.where(first < nowhere, values[np.minimum(first, nowhere - 1)], -1)
 
 
-def _optional(frame: pl.DataFrame, column: str) -> Ints:
-    if column not in frame.columns:
+def _optional(frame: pl.DataFrame, column: str, *, scale: int = 1000) -> Ints:
+    if column not in frame.columns or frame[column].null_count() == frame.height:
         return np.full(frame.height, -1, dtype=np.int64)
-    return micrometres(frame[column])
+    return scaled(frame[column], scale)
+
+
+def _attenuation(frame: pl.DataFrame) -> Floats:
+    if "attenuation_hu" not in frame.columns:
+        return np.full(frame.height, np.nan)
+    return frame["attenuation_hu"].cast(pl.Float64).fill_null(np.nan).to_numpy()
 
 
 def _codes(frame: pl.DataFrame, column: str, allowed: tuple[str, ...]) -> Ints:

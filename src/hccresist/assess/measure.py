@@ -11,23 +11,23 @@ from typing import TypedDict
 import numpy as np
 import polars as pl
 
-from hccresist.assess.criteria import Criterion
+from hccresist.assess.criteria import Criterion, Judge
 from hccresist.assess.lesions import (
     FLUID_CODES,
     ORGAN,
     STATE,
     LesionRows,
+    criterion_length,
     criterion_size,
     largest_size,
     recist_size,
     row_values,
+    whole_product,
 )
 from hccresist.assess.targets import NODE_GROUP, NORMAL_NODE_UM, Roles, assign_roles
 from hccresist.assess.visits import Bools, Floats, Ints, Scans, find_baselines
 from hccresist.study.policies import Policies
 
-MAX_NEW_TARGETS = 5
-MAX_NEW_TARGETS_PER_ORGAN = 2
 ATYPICAL_GROWTH_UM = 10_000
 """Growth that proves a new nodule without wash-out. mRECIST, doi:10.1055/s-0030-1247132."""
 
@@ -74,9 +74,11 @@ class Measures:
         Lesions at baseline, shape (n_series,).
     diseased
         Disease of any kind was there at baseline, shape (n_series,).
+    companion
+        What the criterion looks at beside the sum: mean attenuation in HU (Choi) or whole area in µm²
+        (necrosis), NaN where it is not known for all targets; shape (n_visits,) as all below.
     sum, n_evaluated
-        Sum of the evaluated targets in micrometres, and how many they are; shape (n_visits,) as all
-        below.
+        Sum of the evaluated targets in µm or µm², and how many they are.
     extant, large_node
         A non-nodal target is above 0; a nodal target has a short axis of 10 mm or more.
     returned
@@ -100,6 +102,7 @@ class Measures:
     n_nontargets: Ints
     n_left_out: Ints
     diseased: Bools
+    companion: Floats
     sum: Ints
     n_evaluated: Ints
     extant: Bools
@@ -121,7 +124,9 @@ def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: P
     """Return what the criterion measures at each visit."""
     has_rows = np.zeros(scans.n_visits, dtype=np.bool_)
     has_rows[rows.cell_visit] = True
-    baseline = find_baselines(scans, has_rows=has_rows, needs_arterial=criterion.hcc_rules, policies=policies)
+    baseline = find_baselines(
+        scans, has_rows=has_rows, needs_arterial=criterion.measure.is_viable, policies=policies
+    )
     by_row = row_values(rows, scans, criterion=criterion, policies=policies)
     picked = rows.pick(by_row >= 0)
     values = by_row[picked]
@@ -131,6 +136,7 @@ def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: P
         baseline=baseline,
         values=values,
         sizes=criterion_size(rows, criterion)[picked],
+        lengths=criterion_length(rows, criterion)[picked] if criterion.measure.is_area else values,
         criterion=criterion,
         policies=policies,
     )
@@ -141,7 +147,8 @@ def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: P
         n_nontargets=_count(rows.lesion_series[roles.nontarget], n_series),
         n_left_out=_count(rows.lesion_series[roles.left_out], n_series),
         diseased=_marked(rows.lesion_series[roles.there], n_series),
-        **_target_measures(rows, scans, roles=roles, values=values, baseline=baseline),
+        companion=_companion(rows, scans, roles=roles, picked=picked, values=values, criterion=criterion),
+        **_target_measures(rows, scans, roles=roles, values=values, baseline=baseline, criterion=criterion),
         **_nontarget_measures(rows, scans, roles=roles, criterion=criterion),
         **_new_measures(
             rows, scans, roles=roles, by_row=by_row, baseline=baseline, criterion=criterion, policies=policies
@@ -160,14 +167,14 @@ def _marked(at: Ints, n: int) -> Bools:
 
 
 def _target_measures(
-    rows: LesionRows, scans: Scans, *, roles: Roles, values: Ints, baseline: Ints
+    rows: LesionRows, scans: Scans, *, roles: Roles, values: Ints, baseline: Ints, criterion: Criterion
 ) -> TargetPart:
     """Return sums and target states of each visit."""
     lesion, visit, value = _joined_parts(rows, values, roles)
     seen = value >= 0
     n = scans.n_visits
     lesion, visit, value = lesion[seen], visit[seen], value[seen]
-    node = rows.node[lesion]
+    node = rows.node[lesion] & criterion.node_rule
     total = np.bincount(visit, weights=value, minlength=n)  # exact: far below 2**53 micrometres
     extant = ~node & (value > 0)
     follow_up = visit > baseline[rows.lesion_series[lesion]]
@@ -178,6 +185,26 @@ def _target_measures(
         "large_node": _marked(visit[node & (value >= NORMAL_NODE_UM)], n),
         "returned": _marked(visit[extant & _was_gone(lesion, visit, value, follow_up)], n),
     }
+
+
+def _companion(
+    rows: LesionRows, scans: Scans, *, roles: Roles, picked: Ints, values: Ints, criterion: Criterion
+) -> Floats:
+    """Return what the criterion looks at beside the sum, at each visit."""
+    n = scans.n_visits
+    if criterion.judge not in (Judge.CHOI, Judge.MODIFIED_CHOI, Judge.NECROSIS):
+        return np.full(n, np.nan)
+    mine = roles.target[rows.parent[rows.cell_lesion]]
+    visit, row = rows.cell_visit[mine], picked[mine]
+    if criterion.judge is Judge.NECROSIS:
+        area = whole_product(rows)[row]
+        area = np.where(values[mine] == 0, np.maximum(area, 0), area)
+        total = np.bincount(visit, weights=area, minlength=n)
+        return np.where(_marked(visit[area < 0], n), np.nan, total)
+    shown = values[mine] > 0
+    visit, attenuation = visit[shown], rows.attenuation[row[shown]]
+    count = np.maximum(np.bincount(visit, minlength=n), 1)
+    return np.bincount(visit, weights=attenuation, minlength=n) / count
 
 
 def _joined_parts(rows: LesionRows, values: Ints, roles: Roles) -> tuple[Ints, Ints, Ints]:
@@ -213,7 +240,7 @@ def _nontarget_measures(
     size = recist_size(rows)
     known = (rows.state >= 0) | (largest_size(rows) >= 0)
     evaluable = known & (rows.state != STATE["not_evaluable"]) & scans.scan_adequate[rows.scan]
-    if criterion.hcc_rules:
+    if criterion.measure.is_viable:
         evaluable &= ~rows.hepatic[rows.lesion] | scans.scan_arterial[rows.scan]
     picked = rows.pick(evaluable)
     mine = roles.nontarget[rows.cell_lesion]
@@ -221,7 +248,7 @@ def _nontarget_measures(
     gone = np.isin(rows.state[row], (STATE["absent"], STATE["merged"])) | (size[row] == 0)
     small = (size[row] >= 0) & (size[row] < NORMAL_NODE_UM)
     gone |= rows.node[lesion] & (small | ((rows.state[row] == STATE["too_small"]) & (size[row] < 0)))
-    if criterion.hcc_rules:
+    if criterion.measure.is_viable:
         gone |= rows.viable[row] == 0
     gone &= evaluable[row]
     extant = evaluable[row] & ~gone & ~rows.node[lesion]
@@ -266,7 +293,9 @@ def _new_measures(
     lesion, visit = rows.cell_lesion[cells], rows.cell_visit[cells]
     onset = np.full(rows.n_lesions, n, dtype=np.int64)
     np.minimum.at(onset, lesion, visit)
-    measured = _new_targets(rows, roles=roles, by_row=by_row, onset=onset, n_visits=n, policies=policies)
+    measured = _new_targets(
+        rows, roles=roles, onset=onset, n_visits=n, criterion=criterion, policies=policies
+    )
     minor = proven & new & ~measured
     growing = np.isin(rows.state, (STATE["worsened"], STATE["unequivocal_progression"]))
     new_sum = _new_sum(rows, scans, by_row=by_row, measured=measured, onset=onset)
@@ -319,15 +348,16 @@ def _typical_or_grown(rows: LesionRows, *, seen: Bools, policies: Policies) -> B
 
 
 def _new_targets(
-    rows: LesionRows, *, roles: Roles, by_row: Ints, onset: Ints, n_visits: int, policies: Policies
+    rows: LesionRows, *, roles: Roles, onset: Ints, n_visits: int, criterion: Criterion, policies: Policies
 ) -> Bools:
-    """Return the new lesions that make the new-target sum: iRECIST, up to 5 and 2 an organ.
+    """Return the new lesions that are measured, so many in all and in an organ as the criterion says.
 
     A lesion that no reader gave a role must be measurable when first seen.
     """
     first = np.full(rows.n_lesions, -1, dtype=np.int64)
     at_onset = rows.cell_visit == onset[rows.cell_lesion]
-    first[rows.cell_lesion[at_onset]] = by_row[rows.pick(by_row >= 0)][at_onset]
+    length = criterion_length(rows, criterion)
+    first[rows.cell_lesion[at_onset]] = length[rows.pick(length >= 0)][at_onset]
     least = np.where(rows.node, round(policies.min_node_mm * 1000), round(policies.min_target_mm * 1000))
     mine = np.flatnonzero(roles.new_target & (onset < n_visits) & ((rows.role >= 0) | (first >= least)))
     organ = np.where(rows.node, NODE_GROUP, np.where(rows.organ < 0, ORGAN["liver"], rows.organ))
@@ -336,8 +366,8 @@ def _new_targets(
             {"lesion": mine, "series": rows.lesion_series[mine], "organ": organ[mine], "onset": onset[mine]}
         )
         .sort("series", "onset", "lesion")
-        .filter(pl.int_range(pl.len()).over("series", "organ") < MAX_NEW_TARGETS_PER_ORGAN)
-        .filter(pl.int_range(pl.len()).over("series") < MAX_NEW_TARGETS)
+        .filter(pl.int_range(pl.len()).over("series", "organ") < criterion.max_new_per_organ)
+        .filter(pl.int_range(pl.len()).over("series") < criterion.max_new)
     )
     return _marked(ranked["lesion"].to_numpy(), rows.n_lesions)
 

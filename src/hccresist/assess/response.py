@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from hccresist.assess import words as w
-from hccresist.assess.criteria import Criterion, progression_floor_um
+from hccresist.assess.criteria import Criterion, Judge, progression_floor
 from hccresist.assess.measure import Measures
 from hccresist.assess.rules import Rule
 from hccresist.assess.steps import Steps
@@ -90,6 +90,8 @@ class State:
         PR or CR stood at an earlier visit, with no progression of targets since.
     complete
         Overall response at the last visit other than NE was CR.
+    companion
+        What the criterion looks at beside the sum, at baseline; NaN without.
     followed
         A sum after baseline has entered the nadir.
     """
@@ -99,6 +101,7 @@ class State:
     responded: Bools
     complete: Bools
     followed: Bools
+    companion: Floats
 
     @classmethod
     def start(cls, measures: Measures) -> State:
@@ -106,12 +109,15 @@ class State:
         has = (measures.baseline >= 0) & (measures.n_targets > 0)
         base = np.full(len(has), -1, dtype=np.int64)
         base[has] = measures.sum[measures.baseline[has]]
+        companion = np.full(len(has), np.nan)
+        companion[has] = measures.companion[measures.baseline[has]]
         return cls(
             baseline=base,
             nadir=base.copy(),
             responded=np.zeros(len(has), np.bool_),
             complete=np.zeros(len(has), np.bool_),
             followed=np.zeros(len(has), np.bool_),
+            companion=companion,
         )
 
 
@@ -156,17 +162,16 @@ def target_response(
     In this order: recorded by the reader; CR; PD by the sum; PD by reappearance; NE; PR; continuing
     PR; SD. RECIST 1.1, doi:10.1016/j.ejca.2008.10.026, section 4.3.
     """
-    total, base, nadir = measures.sum[visit], state.baseline[series], state.nadir[series]
     n, seen = measures.n_targets[series], measures.n_evaluated[visit]
     full = seen == n
     gone = full & ~measures.extant[visit] & ~measures.large_node[visit]
     judged = full | (policies.pd_on_partial_sum & (seen > 0))
-    grown = judged & is_progression(
-        total, nadir, percent=criterion.progression_percent, floor=progression_floor_um(criterion, policies)
+    grown, small = judge_targets(
+        measures, state, series=series, visit=visit, criterion=criterion, policies=policies
     )
-    back = has_returned(measures, state, series=series, visit=visit, policies=policies)
-    small = is_response(total, base, percent=criterion.response_percent)
-    lasting = state.responded[series] & policies.continuing_pr
+    grown &= judged
+    back = has_returned(measures, state, series=series, visit=visit, criterion=criterion, policies=policies)
+    lasting = state.responded[series] & (policies.continuing_pr and criterion.continuing_pr)
     override = OVERRIDE_CODES[scans.flags.target_override[visit]]
     choices: list[tuple[Bools, int, int]] = [
         (override != w.NONE, -1, Rule.OVERRIDE),
@@ -182,8 +187,41 @@ def target_response(
     return np.where(override != w.NONE, override, response), rule
 
 
-def is_progression(total: Ints, nadir: Ints, *, percent: int, floor: int) -> Bools:
-    """Return whether sums reach progression: `percent` of the nadir and `floor` above it.
+def judge_targets(
+    measures: Measures,
+    state: State,
+    *,
+    series: Ints,
+    visit: Ints,
+    criterion: Criterion,
+    policies: Policies,
+) -> tuple[Bools, Bools]:
+    """Return whether the targets have grown to progression, and whether they have shrunk to response.
+
+    By the sum alone; by size or attenuation (Choi 2007, doi:10.1200/JCO.2006.07.3049: −10 % of size or
+    −15 % of attenuation, modified: both; growth counts where attenuation does not respond); or by
+    viable share for response and whole area for progression (RECICL).
+    """
+    total, base, nadir = measures.sum[visit], state.baseline[series], state.nadir[series]
+    small = is_response(total, base, percent=criterion.response_percent)
+    grown = is_progression(
+        total,
+        nadir,
+        percent=criterion.progression_percent,
+        floor=progression_floor(criterion, policies),
+        above=criterion.above,
+    )
+    if criterion.judge is Judge.SUM:
+        return grown, small
+    now, before = measures.companion[visit], state.companion[series]
+    if criterion.judge is Judge.NECROSIS:
+        return (before > 0) & (100 * now > criterion.progression_percent * before), small
+    paler = (before > 0) & (100 * now <= 85 * before)
+    return grown & ~paler, small & paler if criterion.judge is Judge.MODIFIED_CHOI else small | paler
+
+
+def is_progression(total: Ints, nadir: Ints, *, percent: int, floor: int, above: bool = False) -> Bools:
+    """Return whether sums reach (or, with `above`, pass) `percent` of the nadir and lie `floor` above it.
 
     Whole micrometres, so 27.0 → 32.4 mm is exactly +20 %. Never true for a nadir of 0.
 
@@ -192,7 +230,8 @@ def is_progression(total: Ints, nadir: Ints, *, percent: int, floor: int) -> Boo
     >>> is_progression(np.array([32_400]), np.array([27_000]), percent=120, floor=5_000)
     array([ True])
     """
-    return (nadir > 0) & (100 * total >= percent * nadir) & (total - nadir >= floor)
+    reached = 100 * total > percent * nadir if above else 100 * total >= percent * nadir
+    return (nadir > 0) & reached & (total - nadir >= floor)
 
 
 def is_response(total: Ints, baseline: Ints, *, percent: int) -> Bools:
@@ -206,12 +245,14 @@ def is_response(total: Ints, baseline: Ints, *, percent: int) -> Bools:
     return (baseline > 0) & (100 * total <= percent * baseline)
 
 
-def has_returned(measures: Measures, state: State, *, series: Ints, visit: Ints, policies: Policies) -> Bools:
+def has_returned(
+    measures: Measures, state: State, *, series: Ints, visit: Ints, criterion: Criterion, policies: Policies
+) -> Bools:
     """Return whether a non-nodal target that had vanished is back, where policy makes that progression.
 
     RECIST working group, recist.eortc.org, on reappearing lesions.
     """
-    if policies.reappearance_rule == "always":
+    if policies.reappearance_rule == "always" or criterion.return_is_progression:
         return measures.returned[visit] | (measures.extant[visit] & state.complete[series])
     if policies.reappearance_rule == "after_cr":
         return measures.extant[visit] & state.complete[series]

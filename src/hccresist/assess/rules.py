@@ -5,10 +5,13 @@ A sentence is a template over the numbers of the visit; it is rendered when resu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
 import polars as pl
+
+from hccresist.assess.criteria import Criterion
 
 
 class Rule(IntEnum):
@@ -47,9 +50,9 @@ class Rule(IntEnum):
         return self.name.replace("_", "-")
 
 
-_SUM: Final = "Sum of {n_evaluated} of {n_targets} targets is {sum_mm} mm"
-_FROM_BASELINE: Final = "{change_from_baseline_percent} % from the baseline of {baseline_mm} mm"
-_FROM_NADIR: Final = "{change_from_nadir_percent} % from the nadir of {nadir_mm} mm"
+_SUM: Final = "Sum of {n_evaluated} of {n_targets} targets is {sum_mm} {unit}"
+_FROM_BASELINE: Final = "{change_from_baseline_percent} % from the baseline of {baseline_mm} {unit}"
+_FROM_NADIR: Final = "{change_from_nadir_percent} % from the nadir of {nadir_mm} {unit}"
 
 SENTENCES: Final[dict[Rule, str]] = {
     Rule.NO_BASELINE: "No adequate scan in the baseline window: nothing to compare with.",
@@ -58,19 +61,19 @@ SENTENCES: Final[dict[Rule, str]] = {
     Rule.NOT_EVALUABLE: "Only {n_evaluated} of {n_targets} targets could be evaluated.",
     Rule.CR: "All {n_targets} targets are gone (nodes below 10 mm) and so are all {n_nontargets} non-targets.",
     Rule.CR_NONTARGET_LEFT: "All {n_targets} targets are gone (nodes below 10 mm), but non-targets are left or were not evaluated, or tumour markers are not normal: PR.",
-    Rule.PR: f"{_SUM}, {_FROM_BASELINE}: at least 30 % smaller.",
+    Rule.PR: f"{_SUM}, {_FROM_BASELINE}: {{response_text}}.",
     Rule.PR_CONTINUING: f"{_SUM}, {_FROM_BASELINE}; PR was reached before and stands until progression.",
     Rule.SD: f"{_SUM}, {_FROM_BASELINE} and {_FROM_NADIR}: neither PR nor PD.",
-    Rule.PD_SUM: f"{_SUM}, {_FROM_NADIR}: at least 20 % larger.",
-    Rule.PD_RETURN: "A target that had vanished is back; the sum is {sum_mm} mm.",
+    Rule.PD_SUM: f"{_SUM}, {_FROM_NADIR}: {{progression_text}}.",
+    Rule.PD_RETURN: "A target that had vanished is back; the sum is {sum_mm} {unit}.",
     Rule.PD_NONTARGET: "Unequivocal progression of non-target disease.",
     Rule.PD_NONTARGET_RETURN: "A non-target that had vanished is back after complete response.",
     Rule.PD_NEW_LESION: "A new lesion.",
-    Rule.OVERRIDE: "Target response decided by the reader; the sum is {sum_mm} mm.",
+    Rule.OVERRIDE: "Target response decided by the reader; the sum is {sum_mm} {unit}.",
     Rule.NONTARGET_CR: "There were no targets; all {n_nontargets} non-targets are gone.",
     Rule.NONTARGET_LEFT: "There were no targets; the non-targets are neither all gone nor in unequivocal progression.",
     Rule.NONTARGET_NE: "There were no targets; not all {n_nontargets} non-targets could be evaluated.",
-    Rule.CPD_TARGET: "Progression of day {pending_day} is confirmed: the sum of targets grew further by 5 mm or more, to {sum_mm} mm.",
+    Rule.CPD_TARGET: "Progression of day {pending_day} is confirmed: the sum of targets grew further by 5 mm or more, to {sum_mm} {unit}.",
     Rule.CPD_NONTARGET: "Progression of day {pending_day} is confirmed: non-target disease grew further.",
     Rule.CPD_NEW_LESION: "Progression of day {pending_day} is confirmed: new lesions grew by 5 mm or more, or another one appeared.",
     Rule.CPD_OTHER_CATEGORY: "Progression of day {pending_day} is confirmed: disease progressed in another category.",
@@ -84,13 +87,16 @@ SENTENCES: Final[dict[Rule, str]] = {
 LATE_CONFIRMATION: Final = " The confirmation came later than the recommended interval."
 
 
-def render_reasons(frame: pl.DataFrame) -> pl.Series:
+def render_reasons(frame: pl.DataFrame, criteria: Mapping[str, Criterion]) -> pl.Series:
     """Return the sentence of each row.
 
     Parameters
     ----------
     frame
-        Columns `rule_code` and every column that a sentence names; `late` marks late confirmations.
+        Columns `criterion`, `rule_code` and every column that a sentence names; `late` marks late
+        confirmations.
+    criteria
+        Criterion of each name: its thresholds and unit stand in the sentences.
 
     Returns
     -------
@@ -99,13 +105,25 @@ def render_reasons(frame: pl.DataFrame) -> pl.Series:
     """
     parts: list[pl.DataFrame] = []
     numbered = frame.with_row_index("__row")
-    for (code,), rows in numbered.group_by("rule_code"):
-        sentence = SENTENCES[Rule(int(str(code)))]
+    for (name, code), rows in numbered.group_by("criterion", "rule_code"):
+        sentence = _said(SENTENCES[Rule(int(str(code)))], criteria[str(name)])
         parts.append(rows.select("__row", _sentence(sentence).alias("reason"), "late"))
     if not parts:
         return pl.Series("reason", [], dtype=pl.String)
     late = pl.when(pl.col("late")).then(pl.lit(LATE_CONFIRMATION)).otherwise(pl.lit(""))
     return pl.concat(parts).sort("__row").select(reason=pl.col("reason") + late)["reason"]
+
+
+def _said(template: str, criterion: Criterion) -> str:
+    """Return a template with the criterion's own words put in."""
+    words = {
+        "{unit}": "mm²" if criterion.measure.is_area else "mm",
+        "{response_text}": criterion.response_text,
+        "{progression_text}": criterion.progression_text,
+    }
+    for place, text in words.items():
+        template = template.replace(place, text)
+    return template
 
 
 def _sentence(template: str) -> pl.Expr:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from hccresist.assess.criteria import Criterion, Measure
+from hccresist.assess.criteria import Criterion
 from hccresist.assess.lesions import (
     FLUID_CODES,
     ORGAN,
@@ -59,6 +59,7 @@ def assign_roles(
     baseline: Ints,
     values: Ints,
     sizes: Ints,
+    lengths: Ints,
     criterion: Criterion,
     policies: Policies,
 ) -> Roles:
@@ -74,6 +75,8 @@ def assign_roles(
         Value of each cell, −1 where not evaluable.
     sizes
         What the criterion measures in each cell's row, −1 where empty.
+    lengths
+        Diameter in micrometres by which each cell's lesion is measurable, −1 where empty.
     criterion, policies
         What is in force.
     """
@@ -84,6 +87,8 @@ def assign_roles(
     base_value[rows.cell_lesion[here]] = values[here]
     base_size = np.full(rows.n_lesions, -1, dtype=np.int64)
     base_size[rows.cell_lesion[here]] = sizes[here]
+    base_length = np.full(rows.n_lesions, -1, dtype=np.int64)
+    base_length[rows.cell_lesion[here]] = np.where(values[here] >= 0, lengths[here], -1)
 
     no_baseline = baseline[rows.lesion_series] < 0
     by_rule = _chosen_by_rule(rows, policies)
@@ -103,18 +108,18 @@ def assign_roles(
             rows,
             scans,
             baseline=baseline,
-            values=base_value,
+            values=base_length,
             candidates=by_rule & there & ~part,
             policies=policies,
         )
-        small_node = rows.node & (base_value >= 0) & (base_value < NORMAL_NODE_UM)
+        small_node = rows.node & (base_length >= 0) & (base_length < NORMAL_NODE_UM)
         wanted |= picked
         nontarget |= by_rule & there & ~picked & ~small_node & ~part & ~rows.is_sum
     if criterion.hcc_rules:
-        wanted, nontarget = _hcc_roles(rows, wanted, nontarget, base_value=base_value, policies=policies)
+        wanted, nontarget = _hcc_roles(rows, wanted, nontarget, base_length=base_length, policies=policies)
 
     target = wanted & (base_value > 0) & at_baseline
-    if criterion.measure is Measure.VIABLE:
+    if criterion.measure.is_viable:
         nontarget |= wanted & (base_size == 0) & rows.hepatic & at_baseline
     measured = np.zeros(scans.series.height, dtype=np.bool_)
     measured[rows.lesion_series[target]] = True
@@ -194,7 +199,7 @@ def _smallest_measurable(rows: LesionRows, scans: Scans, *, baseline: Ints, poli
 
 
 def _hcc_roles(
-    rows: LesionRows, wanted: Bools, nontarget: Bools, *, base_value: Ints, policies: Policies
+    rows: LesionRows, wanted: Bools, nontarget: Bools, *, base_length: Ints, policies: Policies
 ) -> tuple[Bools, Bools]:
     """Return targets and non-targets under mRECIST, doi:10.1055/s-0030-1247132.
 
@@ -202,5 +207,5 @@ def _hcc_roles(
     """
     vessel = wanted & np.isin(rows.organ, VASCULAR_CODES)
     hilar = rows.node & (rows.organ == ORGAN["porta_hepatis_node"])
-    benign = hilar & (base_value >= 0) & (base_value < round(policies.mrecist_hilar_node_mm * 1000))
+    benign = hilar & (base_length >= 0) & (base_length < round(policies.mrecist_hilar_node_mm * 1000))
     return wanted & ~vessel & ~benign, (nontarget | vessel) & ~benign

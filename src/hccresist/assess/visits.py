@@ -221,13 +221,13 @@ def _not_false(table: pl.DataFrame | None, rows: Ints | None, column: str, n: in
 def _slice_um(table: pl.DataFrame | None, rows: Ints | None, n: int) -> Ints:
     result = np.full(n, -1, dtype=np.int64)
     if table is not None and rows is not None:
-        result[rows] = micrometres(table["slice_mm"])
+        result[rows] = scaled(table["slice_mm"], 1000)
     return result
 
 
-def micrometres(column: pl.Series) -> Ints:
-    """Return millimetres as whole micrometres, −1 where there is no number."""
-    return (column * 1000).round().cast(pl.Int64).fill_null(-1).to_numpy()
+def scaled(column: pl.Series, scale: int) -> Ints:
+    """Return numbers as whole parts of a unit (1000: micrometres of mm), −1 where there is none."""
+    return (column * scale).round().cast(pl.Int64).fill_null(-1).to_numpy()
 
 
 def enum_codes(column: pl.Series) -> Ints:

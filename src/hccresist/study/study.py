@@ -32,6 +32,8 @@ class StudyConfig:
         Planned scan days after day 0, ascending; empty where there is no grid.
     criteria
         Names of the criteria wanted.
+    variants
+        Criteria of the study's own: name to choices, as in ``[criteria.NAME]`` of ``study.toml``.
     simulated
         The data are simulated; every page says so.
     policies
@@ -43,6 +45,7 @@ class StudyConfig:
     index_line: int = 1
     planned_visit_days: tuple[float, ...] = ()
     criteria: tuple[str, ...] = ("recist11", "mrecist", "irecist")
+    variants: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
     simulated: bool = False
     policies: Policies = field(default_factory=Policies)
 
