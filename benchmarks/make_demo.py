@@ -14,7 +14,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ planned_visit_days = [{days}]
 
 @dataclass(frozen=True)
 class Course:
-    """How the tumours of a patient go: invented, per day.
+    """How the tumours of a patient go: invented, per day; `escape` differs between patients.
 
     `shrink` is the rate at which the sensitive share falls, `share` that share, `grow` the growth of
     the rest, `necrosis` the rate at which the viable part falls faster than the size, `flare` an early
@@ -61,18 +61,17 @@ class Course:
 
 
 COURSES = (
-    Course("progression", 0.002, 0.10, 0.0042, 30, new_lesions=0.0030, death=0.0021),
-    Course("stable", 0.004, 0.22, 0.0009, 230, necrosis=0.0010, death=0.0010),
-    Course("necrosis", 0.005, 0.15, 0.0006, 290, necrosis=0.0120, death=0.0008),
-    Course("response", 0.013, 0.72, 0.0010, 390, necrosis=0.0060, death=0.0006),
-    Course("complete", 0.030, 1.00, 0.0000, 9999, necrosis=0.0200, new_lesions=0.0, death=0.0002),
-    Course("pseudoprogression", 0.014, 0.75, 0.0006, 500, necrosis=0.0050, flare=0.42, death=0.0004),
-    Course("rapid", 0.000, 0.00, 0.0110, 0, new_lesions=0.0080, death=0.0048),
+    Course("progression", 0.002, 0.10, 0.0032, 35, new_lesions=0.0011, death=0.0024),
+    Course("stable", 0.004, 0.22, 0.0010, 170, necrosis=0.0010, death=0.0015),
+    Course("necrosis", 0.005, 0.15, 0.0008, 230, necrosis=0.0120, death=0.0012),
+    Course("response", 0.013, 0.72, 0.0011, 330, necrosis=0.0060, death=0.0009),
+    Course("complete", 0.030, 1.00, 0.0000, 9999, necrosis=0.0200, new_lesions=0.0, death=0.0003),
+    Course("pseudoprogression", 0.014, 0.75, 0.0006, 500, necrosis=0.0050, flare=0.75, death=0.0006),
+    Course("rapid", 0.000, 0.00, 0.0055, 0, new_lesions=0.0060, death=0.0055),
 )
-SHARES = {
-    ARMS[0]: (0.22, 0.27, 0.10, 0.25, 0.06, 0.06, 0.04),
-    ARMS[1]: (0.33, 0.41, 0.13, 0.07, 0.00, 0.00, 0.06),
-}
+COUNTS = {ARMS[0]: (6, 8, 3, 8, 2, 2, 1), ARMS[1]: (9, 13, 4, 2, 0, 0, 2)}
+"""Patients of each course, by arm."""
+LARGEST_MM = 220
 SITES = ("liver", "liver", "liver", "lung", "lymph_node", "adrenal", "peritoneum")
 """Sites from which the lesions after the first are drawn."""
 
@@ -148,10 +147,11 @@ def size_at(lesion: Lesion, course: Course, day: float) -> tuple[float, float]:
     if day <= 0:
         return lesion.size_mm * math.exp(0.0012 * day), lesion.viable
     share = min(1.0, course.share * max(lesion.luck, 0.0))
-    late = max(0.0, day - course.escape)
+    late = max(0.0, day - course.escape)  # growth doubles from escape on
     rest = (1 - share) * math.exp(course.grow * (day + late))
     swelling = course.flare * (day / 50) * math.exp(1 - day / 50)
     size = lesion.size_mm * (share * math.exp(-course.shrink * day) + rest + swelling)
+    size = min(size, LARGEST_MM)
     regrowth = 1 - math.exp(-0.006 * late)
     viable = lesion.viable * max(math.exp(-course.necrosis * day), regrowth)
     return size, viable
@@ -160,12 +160,13 @@ def size_at(lesion: Lesion, course: Course, day: float) -> tuple[float, float]:
 class Patient:
     """One simulated patient, written table by table."""
 
-    def __init__(self, number: int, rng: np.random.Generator, tables: Tables) -> None:
+    def __init__(self, number: int, course: Course, rng: np.random.Generator, tables: Tables) -> None:
         self.id = f"D{number + 1:02d}"
         self.rng = rng
         self.tables = tables
         self.arm = ARMS[number % 2]
-        self.course = COURSES[int(rng.choice(len(COURSES), p=SHARES[self.arm]))]
+        self.course = replace(course, escape=course.escape * float(rng.lognormal(0, 0.4)))
+        self.ecog = int(rng.choice([0, 1], p=[0.6, 0.4]))
         self.lesions = draw_lesions(rng)
         self.cut_off = float(rng.integers(430, 800))
         self.baseline_day = -float(rng.integers(1, 22))
@@ -199,7 +200,7 @@ class Patient:
             ),
             bclc="C" if invasion or spread else "B",
             child_pugh_score=int(rng.choice([5, 6], p=[0.72, 0.28])),
-            ecog=int(rng.choice([0, 1], p=[0.6, 0.4])),
+            ecog=self.ecog,
             vascular_invasion=invasion,
             extrahepatic_spread=spread,
             centre=_pick(rng, ("North", "South", "East"), (0.4, 0.35, 0.25)),
@@ -209,7 +210,9 @@ class Patient:
         """Write scans, laboratory values and observations; return the day on which treatment stopped."""
         self.write_scan(self.baseline_day)
         self.write_labs(self.baseline_day)
-        self.tables.add("observations", patient_id=self.id, day=self.baseline_day, name="ecog", value="0")
+        self.tables.add(
+            "observations", patient_id=self.id, day=self.baseline_day, name="ecog", value=str(self.ecog)
+        )
         nadir = baseline = sum(lesion.size_mm for lesion in self.targets)
         progressed = 0
         for planned in VISITS:
@@ -393,8 +396,11 @@ def main() -> None:
     """Write the study folder."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     tables = Tables()
+    shuffle = np.random.default_rng(SEED)
+    course_of = {arm: shuffle.permutation(np.repeat(range(len(COURSES)), COUNTS[arm])) for arm in ARMS}
     for number, seed in enumerate(np.random.SeedSequence(SEED).spawn(PATIENTS)):
-        Patient(number, np.random.default_rng(seed), tables).simulate()
+        course = COURSES[course_of[ARMS[number % 2]][number // 2]]
+        Patient(number, course, np.random.default_rng(seed), tables).simulate()
     tables.write(FOLDER)
     days = ", ".join(str(day) for day in VISITS)
     (FOLDER / "study.toml").write_text(TOML.format(days=days), encoding="utf-8")

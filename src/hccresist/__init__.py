@@ -1,1 +1,125 @@
-"""hccresist: who resists, why, and what might overcome it, in hepatocellular carcinoma."""
+"""hccresist: who resists, why, and what might overcome it, in hepatocellular carcinoma.
+
+The public surface is this list; each name is loaded when it is first used.
+
+Examples
+--------
+>>> import polars as pl
+>>> import hccresist as hr
+>>> study = hr.study_from_frames(
+...     patients=pl.DataFrame({"patient_id": ["P1"]}),
+...     sums=pl.DataFrame({"patient_id": "P1", "measure": "longest", "day": [-3, 56], "sum": [14.0, 9.8]}),
+... )
+>>> hr.assess_study(study, criteria=["recist11"]).tables["best_response"]["best"].to_list()
+['PR']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from hccresist.assess import CRITERIA, Assessment, Criterion, assess_study, find_criterion
+    from hccresist.citations import write_bibtex, write_methods
+    from hccresist.demo import read_demo
+    from hccresist.errors import ComputationError, ConfigError, InputError, PackageError
+    from hccresist.flow import RunResult, run_pieces, run_study
+    from hccresist.outcomes.competing import compute_cumulative_incidence
+    from hccresist.outcomes.endpoints import derive_events
+    from hccresist.outcomes.rates import compute_rates
+    from hccresist.outcomes.survival import compute_curves, summarise_survival
+    from hccresist.report.page import Report, render_report
+    from hccresist.study.frames import study_from_frames
+    from hccresist.study.issues import Issue, Severity
+    from hccresist.study.policies import Policies
+    from hccresist.study.read import read_study
+    from hccresist.study.study import Study, StudyConfig
+    from hccresist.study.tables import SCHEMAS
+    from hccresist.study.write import write_tidy
+
+_HOMES: Final = {
+    "Assessment": "assess",
+    "CRITERIA": "assess",
+    "ComputationError": "errors",
+    "ConfigError": "errors",
+    "Criterion": "assess",
+    "InputError": "errors",
+    "Issue": "study.issues",
+    "PackageError": "errors",
+    "Policies": "study.policies",
+    "Report": "report.page",
+    "RunResult": "flow",
+    "SCHEMAS": "study.tables",
+    "Severity": "study.issues",
+    "Study": "study.study",
+    "StudyConfig": "study.study",
+    "assess_study": "assess",
+    "compute_cumulative_incidence": "outcomes.competing",
+    "compute_curves": "outcomes.survival",
+    "compute_rates": "outcomes.rates",
+    "derive_events": "outcomes.endpoints",
+    "find_criterion": "assess",
+    "read_demo": "demo",
+    "read_study": "study.read",
+    "render_report": "report.page",
+    "run_pieces": "flow",
+    "run_study": "flow",
+    "study_from_frames": "study.frames",
+    "summarise_survival": "outcomes.survival",
+    "write_bibtex": "citations",
+    "write_methods": "citations",
+    "write_tidy": "study.write",
+}
+"""Public name to the module that defines it."""
+
+__all__ = [
+    "CRITERIA",
+    "SCHEMAS",
+    "Assessment",
+    "ComputationError",
+    "ConfigError",
+    "Criterion",
+    "InputError",
+    "Issue",
+    "PackageError",
+    "Policies",
+    "Report",
+    "RunResult",
+    "Severity",
+    "Study",
+    "StudyConfig",
+    "assess_study",
+    "compute_cumulative_incidence",
+    "compute_curves",
+    "compute_rates",
+    "derive_events",
+    "find_criterion",
+    "read_demo",
+    "read_study",
+    "render_report",
+    "run_pieces",
+    "run_study",
+    "study_from_frames",
+    "summarise_survival",
+    "write_bibtex",
+    "write_methods",
+    "write_tidy",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from hccresist.citations import read_version  # noqa: PLC0415
+
+        return read_version("hccresist")
+    if name not in _HOMES:
+        msg = f"module 'hccresist' has no attribute {name!r}"
+        raise AttributeError(msg)
+    value = getattr(import_module(f"hccresist.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, "__version__"])
