@@ -36,6 +36,7 @@ MEASURED_BY: Final = (
 )
 """Choices of a criterion on which its measures depend."""
 READ: Final = ("lesions", "sums", "visits", "responses")
+"""Tables whose rows belong to a reader."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +175,7 @@ def assess_chunks(study: Study, sources: dict[Criterion, str]) -> Iterator[dict[
 
 def _chunks(study: Study) -> Iterator[tuple[pl.Series, dict[str, pl.DataFrame]]]:
     patients = study.patients["patient_id"]
-    tables = {name: study.tables[name] for name in READ if name in study.tables}
+    tables = {name: study.tables[name] for name in (*READ, "procedures") if name in study.tables}
     for start in range(0, max(len(patients), 1), CHUNK):
         part = patients.slice(start, CHUNK)
         if len(part) == len(patients):
@@ -201,7 +202,7 @@ def _readers(study: Study) -> list[str]:
 
 def _all_series(patients: pl.Series, tables: dict[str, pl.DataFrame], readers: list[str]) -> pl.DataFrame:
     """Return every patient and reader; a patient whom nobody read stands once for each reader."""
-    found = [frame.select(KEYS).unique() for frame in tables.values()]
+    found = [tables[name].select(KEYS).unique() for name in READ if name in tables]
     read = pl.concat(found).unique() if found else pl.DataFrame(schema=dict.fromkeys(KEYS, pl.String))
     unread = patients.to_frame().join(read, on="patient_id", how="anti")
     rest = unread.join(pl.DataFrame({"reader": readers}), how="cross").select(KEYS)
@@ -246,7 +247,7 @@ def _measured(
     scans, ids = gather_scans(series, read, policies)
     if lesions is None:
         return
-    rows = lesion_rows(lesions, ids["lesions"], scans)
+    rows = lesion_rows(lesions, ids["lesions"], scans, procedures=tables.get("procedures"))
     follow_up = np.flatnonzero(scans.visit_first > policies.baseline_window_end)
     steps = walk(follow_up, scans.visit_series[follow_up])
     seen: dict[tuple[object, ...], Measures] = {}

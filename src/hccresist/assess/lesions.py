@@ -51,9 +51,10 @@ class LesionRows:
         Attenuation in HU, NaN where empty.
     cell_start
         First row of each cell; `cell_lesion` and `cell_visit` say which cell it is.
-    lesion_series, role, organ, node, is_sum, parent
+    lesion_series, role, organ, node, is_sum, parent, treated_day
         Shape (n_lesions,): series; first role and organ given (−1 none); lymph node; stands for a
-        recorded sum; lesion of which it is a part (itself if none).
+        recorded sum; lesion of which it is a part (itself if none); day of its first local treatment
+        (infinity if none).
     """
 
     lesion: Ints
@@ -81,6 +82,7 @@ class LesionRows:
     node: Bools
     is_sum: Bools
     parent: Ints
+    treated_day: Floats
 
     @property
     def n_lesions(self) -> int:
@@ -131,7 +133,9 @@ def with_sums(lesions: pl.DataFrame | None, sums: pl.DataFrame | None) -> pl.Dat
     return pl.concat(frames, how="diagonal_relaxed").sort("patient_id", "reader", "lesion_id", "day")
 
 
-def lesion_rows(frame: pl.DataFrame, series: Ints, scans: Scans) -> LesionRows:
+def lesion_rows(
+    frame: pl.DataFrame, series: Ints, scans: Scans, *, procedures: pl.DataFrame | None = None
+) -> LesionRows:
     """Return the arrays of a lesion table.
 
     Parameters
@@ -142,6 +146,8 @@ def lesion_rows(frame: pl.DataFrame, series: Ints, scans: Scans) -> LesionRows:
         Series of each row.
     scans
         Scans of those series.
+    procedures
+        Local procedures, some of them on one lesion.
     """
     day = frame["day"].to_numpy()
     scan = scans.locate(series, day)
@@ -183,6 +189,7 @@ def lesion_rows(frame: pl.DataFrame, series: Ints, scans: Scans) -> LesionRows:
         node=np.where(node >= 0, node == 1, np.isin(organ, NODE_CODES)),
         is_sum=(name.gather(start) == SUM_LESION).to_numpy(),
         parent=_parents(frame, series, lesion, start),
+        treated_day=_treated_days(frame, start, procedures),
     )
 
 
@@ -292,6 +299,16 @@ def _flags(frame: pl.DataFrame, column: str) -> Ints:
     if column not in frame.columns:
         return np.full(frame.height, -1, dtype=np.int64)
     return frame[column].cast(pl.Int64).fill_null(-1).to_numpy()
+
+
+def _treated_days(frame: pl.DataFrame, start: Ints, procedures: pl.DataFrame | None) -> Floats:
+    """Return the day of the first local treatment of each lesion, infinity without."""
+    if procedures is None or procedures["lesion_id"].null_count() == procedures.height:
+        return np.full(len(start), np.inf)
+    keys = ["patient_id", "lesion_id"]
+    first = procedures.drop_nulls("lesion_id").group_by(keys).agg(pl.col("day").min().alias("treated"))
+    named = frame.select(keys)[start].join(first, on=keys, how="left", maintain_order="left")
+    return named["treated"].fill_null(np.inf).to_numpy()
 
 
 def _parents(frame: pl.DataFrame, series: Ints, lesion: Ints, start: Ints) -> Ints:

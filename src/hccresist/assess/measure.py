@@ -24,7 +24,7 @@ from hccresist.assess.lesions import (
     row_values,
     whole_product,
 )
-from hccresist.assess.targets import NODE_GROUP, NORMAL_NODE_UM, Roles, assign_roles
+from hccresist.assess.targets import NODE_GROUP, NORMAL_NODE_UM, UNMEASURABLE, Roles, assign_roles
 from hccresist.assess.visits import Bools, Floats, Ints, Scans, find_baselines
 from hccresist.study.policies import Policies
 
@@ -359,7 +359,8 @@ def _new_targets(
     length = criterion_length(rows, criterion)
     first[rows.cell_lesion[at_onset]] = length[rows.pick(length >= 0)][at_onset]
     least = np.where(rows.node, round(policies.min_node_mm * 1000), round(policies.min_target_mm * 1000))
-    mine = np.flatnonzero(roles.new_target & (onset < n_visits) & ((rows.role >= 0) | (first >= least)))
+    measurable = (first >= least) & ~np.isin(rows.organ, UNMEASURABLE)
+    mine = np.flatnonzero(roles.new_target & (onset < n_visits) & ((rows.role >= 0) | measurable))
     organ = np.where(rows.node, NODE_GROUP, np.where(rows.organ < 0, ORGAN["liver"], rows.organ))
     ranked = (
         pl.DataFrame(

@@ -23,6 +23,8 @@ from hccresist.study.policies import Policies
 
 NORMAL_NODE_UM: Final = 10_000
 """Short axis from which a node is pathological. RECIST 1.1, doi:10.1016/j.ejca.2008.10.026."""
+UNMEASURABLE: Final = (*VASCULAR_CODES, *FLUID_CODES, ORGAN["bone"])
+"""Sites whose lesions are never chosen as targets."""
 THICK_SLICE_UM: Final = 5_000
 NODE_GROUP: Final = -2
 
@@ -38,7 +40,8 @@ class Roles:
     left_out
         Recorded as target but without an evaluable value above 0 at baseline.
     there
-        Shown in the baseline visit: not absent or merged, not measured as 0 only.
+        Disease shown in the baseline visit: not absent or merged, not measured as 0 only, no node that
+        is ignored as normal.
     base_value
         Value in the baseline visit, −1 without.
     """
@@ -115,8 +118,12 @@ def assign_roles(
         small_node = rows.node & (base_length >= 0) & (base_length < NORMAL_NODE_UM)
         wanted |= picked
         nontarget |= by_rule & there & ~picked & ~small_node & ~part & ~rows.is_sum
+        there &= ~(by_rule & small_node)
     if criterion.hcc_rules:
-        wanted, nontarget = _hcc_roles(rows, wanted, nontarget, base_length=base_length, policies=policies)
+        benign = _benign_hilar_node(rows, base_length, policies)
+        vessel = wanted & np.isin(rows.organ, VASCULAR_CODES)
+        wanted, nontarget = wanted & ~vessel & ~benign, (nontarget | vessel) & ~benign
+        there &= ~benign
 
     target = wanted & (base_value > 0) & at_baseline
     if criterion.measure.is_viable:
@@ -167,7 +174,8 @@ def _pick_targets(
         np.int64(round(policies.min_node_mm * 1000)),
         _smallest_measurable(rows, scans, baseline=baseline, policies=policies),
     )
-    barred = np.isin(rows.organ, (*VASCULAR_CODES, *FLUID_CODES, ORGAN["bone"]))
+    base_day = np.append(scans.visit_last, -np.inf)[baseline[rows.lesion_series]]
+    barred = np.isin(rows.organ, UNMEASURABLE) | (rows.treated_day <= base_day)
     fit = np.flatnonzero(candidates & ~barred & (values >= minimum))
     organ = np.where(rows.node, NODE_GROUP, np.where(rows.organ < 0, ORGAN["liver"], rows.organ))
     ranked = (
@@ -198,14 +206,10 @@ def _smallest_measurable(rows: LesionRows, scans: Scans, *, baseline: Ints, poli
     return np.where(thick > THICK_SLICE_UM, np.maximum(2 * thick, plain), plain)
 
 
-def _hcc_roles(
-    rows: LesionRows, wanted: Bools, nontarget: Bools, *, base_length: Ints, policies: Policies
-) -> tuple[Bools, Bools]:
-    """Return targets and non-targets under mRECIST, doi:10.1055/s-0030-1247132.
+def _benign_hilar_node(rows: LesionRows, base_length: Ints, policies: Policies) -> Bools:
+    """Return the porta hepatis nodes that mRECIST does not take as malignant: below 20 mm.
 
-    Tumour in a vessel or bile duct is non-target; a porta hepatis node below 20 mm is not malignant.
+    doi:10.1055/s-0030-1247132; common in cirrhosis.
     """
-    vessel = wanted & np.isin(rows.organ, VASCULAR_CODES)
     hilar = rows.node & (rows.organ == ORGAN["porta_hepatis_node"])
-    benign = hilar & (base_length >= 0) & (base_length < round(policies.mrecist_hilar_node_mm * 1000))
-    return wanted & ~vessel & ~benign, (nontarget | vessel) & ~benign
+    return hilar & (base_length >= 0) & (base_length < round(policies.mrecist_hilar_node_mm * 1000))
