@@ -203,10 +203,12 @@ def _exclusion() -> pl.Expr:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Data:
-    """Visits of the analysed series, flat: series number, position within it, day, relative size."""
+    """Visits of the analysed series, flat, series after series.
 
-    series: NDArray[np.int64]
-    position: NDArray[np.int64]
+    `t` and `f` hold day and relative size of each visit, `scale` and `n` the size at the start in
+    mm and the number of visits of each series.
+    """
+
     t: Floats
     f: Floats
     scale: Floats
@@ -239,8 +241,6 @@ def _data(rows: pl.DataFrame, family: Family) -> _Data:
     day, scale = rows["day"].to_numpy(), rows["scale"].to_numpy()
     t = day - day[first][series] + 1.0 if family == "regression_growth" and len(n) else day
     return _Data(
-        series=series,
-        position=np.arange(len(series)) - first[series] if len(n) else series,
         t=t,
         f=rows["sum_mm"].to_numpy() / scale,
         scale=scale[first] if len(n) else scale,
@@ -308,7 +308,7 @@ def _tabulate(
     weak = parameters.group_by(*KEYS, "model").agg((pl.col("p_value") >= alpha).any().alias("weak"))
     models = models.join(weak, on=[*KEYS, "model"], how="left", maintain_order="left")
     if rule == "significance":
-        failed = (pl.col("status") == "ok") & pl.col("weak").fill_null(True)
+        failed = (pl.col("status") == "ok") & pl.col("weak").fill_null(value=True)
         status = pl.when(failed).then(pl.lit("not_significant")).otherwise("status")
         models = models.with_columns(status.alias("status"))
     picked = (

@@ -19,15 +19,16 @@ from hccresist.assess.growth_solver import EXACT, Bools, Problem, minimise
 
 _EXPANSIONS: Final = 40
 _REFINEMENTS: Final = 40
-_TOLERANCE: Final = 1e-5
+_TOLERANCE: Final = 1e-4
+"""Share of a limit to which it is found."""
 
 
 @dataclass(slots=True)
 class _Search:
     """One search a column: a parameter of a patient in one direction.
 
-    `inner` is inside the interval, `outer` the point tried next or outside; `gap` is how far the
-    profile lies above the target there, as a signed root.
+    `x` holds the parameters of the last fit, from which the next one starts; `best` the smallest
+    sum of squares, `unit` the residual variance.
     """
 
     data: Problem
