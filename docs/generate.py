@@ -17,21 +17,17 @@ import dataframely as dy
 from hccresist.assess.results import RESULTS as ASSESS
 from hccresist.cli import app
 from hccresist.outcomes.results import RESULTS as OUTCOMES
+from hccresist.study.dictionary import data_dictionary
 from hccresist.study.policies import describe
-from hccresist.study.tables import DEFAULTS, ONE_OF, SCHEMAS
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made from the code by docs/generate.py: change the code, then run ./dev tables. -->\n\n"
 
 TABLES_INTRO = """# Tables
 
-All days are counted from the start of the index line of treatment (negative before). A key names each
-row once; columns that may be empty say so.
+[What a study holds](#what-a-study-holds) is read; [what a run writes](#what-a-run-writes) comes out.
 
 ## What a study holds
-
-A study needs `patients` and at least one of {one_of}; a stage that lacks its input is skipped, and says why.
-Columns that are not listed are covariates: they are kept and come back out.
 
 """
 
@@ -53,29 +49,25 @@ manifest and in the report. `hccresist policies` prints this list.
 
 def render_tables() -> str:
     """Return the page of study tables and result tables."""
-    parts = [NOTE, TABLES_INTRO.format(one_of=", ".join(f"`{name}`" for name in ONE_OF))]
-    parts += [_render_table(name, schema) for name, schema in SCHEMAS.items()]
-    parts.append(RESULTS_INTRO)
+    study = data_dictionary().partition("\n\n")[2].replace("\n## ", "\n### ")
+    parts = [NOTE, TABLES_INTRO, study, RESULTS_INTRO]
     parts += [_render_table(name, schema) for name, schema in {**ASSESS, **OUTCOMES}.items()]
     return "".join(parts).rstrip() + "\n"
 
 
 def _render_table(name: str, schema: type[dy.Schema]) -> str:
     about = (schema.__doc__ or "").strip()
-    rows = [_render_column(column, info, name) for column, info in schema.columns().items()]
+    rows = [_render_column(column, info) for column, info in schema.columns().items()]
     head = "| column | type | unit | meaning |\n| --- | --- | --- | --- |\n"
     return f"### {name}\n\n{about}\n\n{head}{''.join(rows)}\n"
 
 
-def _render_column(name: str, column: dy.Column, table: str) -> str:
+def _render_column(name: str, column: dy.Column) -> str:
     unit = str((column.metadata or {}).get("unit", ""))
     notes = [column.description or ""]
     if isinstance(column, dy.Enum):
         notes.append(f"one of {', '.join(f'`{word}`' for word in column.categories)}")
-    limits = _describe_limits(column)
-    if limits:
-        notes.append(limits)
-    if column.nullable and name not in DEFAULTS.get(table, {}):
+    if column.nullable:
         notes.append("may be empty")
     key = " **key**" if column.primary_key else ""
     text = "; ".join(note for note in notes if note).replace("|", "\\|")
@@ -91,17 +83,6 @@ def _name_type(column: dy.Column) -> str:
         "String": "text",
     }
     return names[type(column).__name__]
-
-
-def _describe_limits(column: dy.Column) -> str:
-    texts = {
-        "min": "at least {:g}",
-        "min_exclusive": "above {:g}",
-        "max": "at most {:g}",
-        "max_exclusive": "below {:g}",
-    }
-    found = ((text, getattr(column, name, None)) for name, text in texts.items())
-    return ", ".join(text.format(value) for text, value in found if value is not None)
 
 
 def render_policies() -> str:
@@ -120,7 +101,7 @@ def render_policies() -> str:
 
 def render_cli() -> str:
     """Return the page of commands."""
-    text = app.generate_docs(generate_toc=False)
+    text = _drop_contents(app.generate_docs())
     codes = (
         "\n## Exit codes\n\n"
         "| code | meaning |\n| --- | --- |\n"
@@ -129,6 +110,12 @@ def render_cli() -> str:
         "Results go to standard output, progress and messages to standard error.\n"
     )
     return NOTE + text.replace("# hccresist\n", "# Command line\n", 1).rstrip() + "\n" + codes
+
+
+def _drop_contents(text: str) -> str:
+    """Return the page without its own table of contents; the site shows one."""
+    before, _, rest = text.partition("## Table of Contents")
+    return before + rest[rest.index("**Commands**") :]
 
 
 PAGES: Mapping[str, Callable[[], str]] = {

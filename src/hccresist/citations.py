@@ -115,6 +115,7 @@ def write_methods(manifest: Mapping[str, object]) -> str:
     sentences = [
         f"The study '{_study(manifest, 'name')}' was analysed with hccresist {manifest['version']}.",
         f"Methods: {_join(methods)}." if methods else "",
+        _other_criteria(manifest),
         _policies(manifest),
         f"Software: {_join(parts)}.",
     ]
@@ -134,6 +135,14 @@ def _study(manifest: Mapping[str, object], field: str) -> object:
 
 def _plain(reference: Reference) -> str:
     return reference.fields["title"].split(":")[0]
+
+
+def _other_criteria(manifest: Mapping[str, object]) -> str:
+    """Name the criteria that stand under no reference of the list, with the source of their rules."""
+    known = {tag for ref in _cited(manifest) for tag in ref.used_for}
+    records = cast("Sequence[Mapping[str, object]]", manifest["criteria"])
+    others = [f"{r['title']} ({r['reference']})" for r in records if f"criterion:{r['name']}" not in known]
+    return f"Criteria besides: {_join(others)}." if others else ""
 
 
 def _policies(manifest: Mapping[str, object]) -> str:

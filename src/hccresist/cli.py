@@ -62,15 +62,15 @@ def init(folder: Annotated[Path, Parameter(name="dir")], /) -> int:
     Parameters
     ----------
     folder
-        New or empty folder.
+        Folder for the templates; files of these names must not be there yet.
     """
     from hccresist import screen  # noqa: PLC0415
-    from hccresist.study.template import write_template  # noqa: PLC0415
+    from hccresist.study.dictionary import DICTIONARY_FILE, write_templates  # noqa: PLC0415
 
     with _usage():
-        written = write_template(folder)
+        written = write_templates(folder)
     screen.out().print(
-        f"{len(written)} files in {folder}; README.md there says what goes where", markup=False
+        f"{len(written)} files in {folder}; {DICTIONARY_FILE} there says what goes where", markup=False
     )
     return FINE
 
@@ -305,6 +305,7 @@ def _run(
     wanted = None if criteria is None else _split(criteria)
     with _usage():
         check_options(out=out, stages=stages, criteria=wanted, formats=_split(formats))
+        _check_criteria(path, wanted or ())
     with screen.show_progress(quiet=quiet) as progress:
         study = _read(path, policy)
         result = run_study(
@@ -345,6 +346,17 @@ def _read_policies(path: Path, settings: Sequence[str]) -> Policies:
             pairs[name.strip()] = value
         Policies.parse(pairs)
         return Policies.parse(pairs, base=read_config(path, IssueLog()).policies)
+
+
+def _check_criteria(path: Path, wanted: Sequence[str]) -> None:
+    """Look up the criteria that were named, among them those of the study's own."""
+    from hccresist.assess import find_criterion  # noqa: PLC0415
+    from hccresist.study.config import read_config  # noqa: PLC0415
+    from hccresist.study.issues import IssueLog  # noqa: PLC0415
+
+    variants = read_config(path, IssueLog()).variants if wanted else {}
+    for name in wanted:
+        find_criterion(name, variants)
 
 
 def _list_stages(study: Study) -> dict[str, str]:

@@ -168,18 +168,16 @@ def check_options(
 ) -> None:
     """Check what a run is asked for, before anything is read.
 
+    Criteria are looked up when the study is known, as it may bring its own.
+
     Raises
     ------
     ConfigError
-        When a stage, criterion or format is not known, none is named, or `out` holds something that
-        is not ours.
+        When a stage or format is not known, none is named, no criterion is named, or `out` holds
+        something that is not ours.
     """
-    from hccresist.assess import find_criterion  # noqa: PLC0415  (a stage loads what it needs)
-
     _check_words("stage", stages, STAGES)
     _check_words("format", formats, FORMATS)
-    for name in criteria or ():
-        find_criterion(name)
     if criteria is not None and not criteria:
         msg = "No criterion was named."
         raise ConfigError(msg)
@@ -271,9 +269,10 @@ class _Run:
                 "stages": list(self.wanted),
                 "formats": list(self.formats),
             },
+            criteria=_list_criteria(study, made),
             attrition=_count_attrition(study, made),
             warnings=[issue.record() for piece in self.pieces for issue in piece.warnings],
-            tags=[*_list_tags(made), *(["report"] if self.done("report") else [])],
+            tags=[*_list_tags(study, made), *(["report"] if self.done("report") else [])],
         )
         return {**manifest, "files": sorted(self.folder.files, key=lambda entry: str(entry["file"]))}
 
@@ -423,13 +422,21 @@ def _count_attrition(study: Study, made: Mapping[str, pl.DataFrame]) -> list[dic
     return count_attrition(study.patients["patient_id"], made["baselines"], made["timepoints"])
 
 
-def _list_tags(made: Mapping[str, pl.DataFrame]) -> list[str]:
+def _list_criteria(study: Study, made: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Return the criteria that have results, in the order of the study."""
+    if "best_response" not in made:
+        return []
+    order = list(study.config.criteria)
+    found: list[str] = sorted(made["best_response"]["criterion"].unique())
+    return sorted(found, key=lambda name: order.index(name) if name in order else len(order))
+
+
+def _list_tags(study: Study, made: Mapping[str, pl.DataFrame]) -> list[str]:
     """Return the tags of what a run used, by which its references are chosen."""
     tags = [f"table:{name}" for name, frame in made.items() if frame.height]
-    for name, column, kind in (
-        ("best_response", "criterion", "criterion"),
-        ("survival_summary", "statistic", "statistic"),
-    ):
-        if name in made:
-            tags += [f"{kind}:{word}" for word in made[name][column].unique()]
+    for name in _list_criteria(study, made):
+        base = study.config.variants.get(name, {}).get("base", name)
+        tags.append(f"criterion:{base}")
+    if "survival_summary" in made:
+        tags += [f"statistic:{word}" for word in made["survival_summary"]["statistic"].unique()]
     return tags

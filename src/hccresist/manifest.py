@@ -8,6 +8,8 @@ Keys of ``manifest.json``:
 - `software`, `version`: ``hccresist`` and its version; `manifest_version`: version of this layout
 - `study`: name, title, index_line, planned_visit_days, criteria, simulated
 - `options`: criteria asked for, stages, file formats
+- `criteria`: one record a criterion assessed: name, title, reference and how far it was verified,
+  with what a variant of the study's own changes
 - `stages`: one record a stage: name, status (done, skipped, failed), reason
 - `skipped`: stage or criterion to the reason why it was not done
 - `policies`: every policy in force; `policies_changed`: those that differ from the default, with
@@ -32,6 +34,7 @@ from typing import Any, Final
 
 import polars as pl
 
+from hccresist.assess import find_criterion
 from hccresist.citations import read_references, read_version, select_references
 from hccresist.outputs import SOFTWARE
 from hccresist.study.policies import Policies, describe
@@ -84,6 +87,7 @@ def build_manifest(
     stages: Sequence[Stage],
     skipped: Mapping[str, str],
     options: Mapping[str, object],
+    criteria: Sequence[str],
     attrition: Sequence[Mapping[str, object]],
     warnings: Sequence[Mapping[str, object]],
     tags: Iterable[str],
@@ -95,6 +99,7 @@ def build_manifest(
         "manifest_version": MANIFEST_VERSION,
         "study": _describe_study(config),
         "options": dict(options),
+        "criteria": [_describe_criterion(name, config) for name in criteria],
         "stages": [stage.record() for stage in stages],
         "skipped": {**{s.name: s.reason for s in stages if s.status == "skipped"}, **skipped},
         "policies": config.policies.values(),
@@ -133,6 +138,17 @@ def _describe_study(config: StudyConfig) -> dict[str, object]:
         "planned_visit_days": list(config.planned_visit_days),
         "criteria": list(config.criteria),
         "simulated": config.simulated,
+    }
+
+
+def _describe_criterion(name: str, config: StudyConfig) -> dict[str, object]:
+    criterion = find_criterion(name, config.variants)
+    return {
+        "name": criterion.name,
+        "title": criterion.title,
+        "reference": criterion.reference,
+        "status": criterion.status,
+        "variant": dict(config.variants.get(name, {})),
     }
 
 
