@@ -24,7 +24,14 @@ from hccresist.assess.lesions import (
     row_values,
     whole_product,
 )
-from hccresist.assess.targets import NODE_GROUP, NORMAL_NODE_UM, UNMEASURABLE, Roles, assign_roles
+from hccresist.assess.targets import (
+    NODE_GROUP,
+    NORMAL_NODE_UM,
+    UNMEASURABLE,
+    Roles,
+    assign_roles,
+    smallest_measurable,
+)
 from hccresist.assess.visits import Bools, Floats, Ints, Scans, find_baselines
 from hccresist.study.policies import Policies
 
@@ -136,6 +143,7 @@ def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: P
         baseline=baseline,
         values=values,
         sizes=criterion_size(rows, criterion)[picked],
+        slices=scans.scan_slice_um[rows.scan[picked]],
         lengths=criterion_length(rows, criterion)[picked] if criterion.measure.is_area else values,
         criterion=criterion,
         policies=policies,
@@ -288,13 +296,15 @@ def _new_measures(
     )
     counts = seen & proven[rows.lesion]
     new_day = scans.flags.new_lesion_day.copy()
+    if criterion.hcc_rules:
+        new_day = np.minimum(new_day, scans.flags.fluid_day)
     np.minimum.at(new_day, rows.visit[counts], rows.day[counts])
     cells = rows.any_in_cell(counts)
     lesion, visit = rows.cell_lesion[cells], rows.cell_visit[cells]
     onset = np.full(rows.n_lesions, n, dtype=np.int64)
     np.minimum.at(onset, lesion, visit)
     measured = _new_targets(
-        rows, roles=roles, onset=onset, n_visits=n, criterion=criterion, policies=policies
+        rows, scans, roles=roles, onset=onset, n_visits=n, criterion=criterion, policies=policies
     )
     minor = proven & new & ~measured
     growing = np.isin(rows.state, (STATE["worsened"], STATE["unequivocal_progression"]))
@@ -348,18 +358,27 @@ def _typical_or_grown(rows: LesionRows, *, seen: Bools, policies: Policies) -> B
 
 
 def _new_targets(
-    rows: LesionRows, *, roles: Roles, onset: Ints, n_visits: int, criterion: Criterion, policies: Policies
+    rows: LesionRows,
+    scans: Scans,
+    *,
+    roles: Roles,
+    onset: Ints,
+    n_visits: int,
+    criterion: Criterion,
+    policies: Policies,
 ) -> Bools:
     """Return the new lesions that are measured, so many in all and in an organ as the criterion says.
 
     A lesion that no reader gave a role must be measurable when first seen.
     """
-    first = np.full(rows.n_lesions, -1, dtype=np.int64)
-    at_onset = rows.cell_visit == onset[rows.cell_lesion]
     length = criterion_length(rows, criterion)
-    first[rows.cell_lesion[at_onset]] = length[rows.pick(length >= 0)][at_onset]
-    least = np.where(rows.node, round(policies.min_node_mm * 1000), round(policies.min_target_mm * 1000))
-    measurable = (first >= least) & ~np.isin(rows.organ, UNMEASURABLE)
+    picked = rows.pick(length >= 0)
+    at_onset = rows.cell_visit == onset[rows.cell_lesion]
+    first = np.full(rows.n_lesions, -1, dtype=np.int64)
+    first[rows.cell_lesion[at_onset]] = length[picked[at_onset]]
+    slices = np.full(rows.n_lesions, -1, dtype=np.int64)
+    slices[rows.cell_lesion[at_onset]] = scans.scan_slice_um[rows.scan[picked[at_onset]]]
+    measurable = (first >= smallest_measurable(rows, slices, policies)) & ~np.isin(rows.organ, UNMEASURABLE)
     mine = np.flatnonzero(roles.new_target & (onset < n_visits) & ((rows.role >= 0) | measurable))
     organ = np.where(rows.node, NODE_GROUP, np.where(rows.organ < 0, ORGAN["liver"], rows.organ))
     ranked = (

@@ -42,8 +42,6 @@ class Roles:
     there
         Disease shown in the baseline visit: not absent or merged, not measured as 0 only, no node that
         is ignored as normal.
-    base_value
-        Value in the baseline visit, −1 without.
     """
 
     target: Bools
@@ -52,7 +50,6 @@ class Roles:
     new_nontarget: Bools
     left_out: Bools
     there: Bools
-    base_value: Ints
 
 
 def assign_roles(
@@ -63,6 +60,7 @@ def assign_roles(
     values: Ints,
     sizes: Ints,
     lengths: Ints,
+    slices: Ints,
     criterion: Criterion,
     policies: Policies,
 ) -> Roles:
@@ -80,69 +78,67 @@ def assign_roles(
         What the criterion measures in each cell's row, −1 where empty.
     lengths
         Diameter in micrometres by which each cell's lesion is measurable, −1 where empty.
+    slices
+        Slice thickness in micrometres of the scan of each cell, −1 where unknown.
     criterion, policies
         What is in force.
     """
     here = rows.cell_visit == baseline[rows.lesion_series[rows.cell_lesion]]
-    at_baseline = np.zeros(rows.n_lesions, dtype=np.bool_)
-    base_value = np.full(rows.n_lesions, -1, dtype=np.int64)
-    at_baseline[rows.cell_lesion[here]] = True
-    base_value[rows.cell_lesion[here]] = values[here]
-    base_size = np.full(rows.n_lesions, -1, dtype=np.int64)
-    base_size[rows.cell_lesion[here]] = sizes[here]
-    base_length = np.full(rows.n_lesions, -1, dtype=np.int64)
-    base_length[rows.cell_lesion[here]] = np.where(values[here] >= 0, lengths[here], -1)
-
+    base_value, base_size, base_slice = (_of_lesions(rows, cells, here) for cells in (values, sizes, slices))
+    base_length = _of_lesions(rows, np.where(values >= 0, lengths, -1), here)
+    at_baseline = _of_lesions(rows, np.ones(len(here), np.int64), here) > 0
+    shown = _there_at_baseline(rows, baseline)
+    there = shown.copy()
     no_baseline = baseline[rows.lesion_series] < 0
+
     by_rule = _chosen_by_rule(rows, policies)
     role = np.where(by_rule | (rows.role < 0), -1, rows.role)
     part = rows.parent != np.arange(rows.n_lesions)
-    role = np.where(part, role[rows.parent], role)
-
-    wanted = (role == ROLE["target"]) & ~rows.is_sum
-    nontarget = role == ROLE["nontarget"]
     unnamed = (role < 0) & ~part
-    there = _there_at_baseline(rows, baseline)
-    nontarget |= unnamed & ~by_rule & there
-    new_lesion = unnamed & ~there & ~no_baseline
-
+    wanted = (role == ROLE["target"]) & ~rows.is_sum
+    nontarget = (role == ROLE["nontarget"]) | (unnamed & ~by_rule & there)
     if by_rule.any():
+        base_day = np.append(scans.visit_last, -np.inf)[baseline[rows.lesion_series]]
         picked = _pick_targets(
             rows,
-            scans,
-            baseline=baseline,
-            values=base_length,
-            candidates=by_rule & there & ~part,
+            sizes=base_length,
+            smallest=smallest_measurable(rows, base_slice, policies),
+            candidates=by_rule & there & ~part & (rows.treated_day > base_day),
             policies=policies,
         )
-        small_node = rows.node & (base_length >= 0) & (base_length < NORMAL_NODE_UM)
+        ignored = by_rule & rows.node & (base_length >= 0) & (base_length < NORMAL_NODE_UM)
         wanted |= picked
-        nontarget |= by_rule & there & ~picked & ~small_node & ~part & ~rows.is_sum
-        there &= ~(by_rule & small_node)
+        nontarget |= by_rule & there & ~picked & ~ignored
+        there &= ~ignored
     if criterion.hcc_rules:
         benign = _benign_hilar_node(rows, base_length, policies)
         vessel = wanted & np.isin(rows.organ, VASCULAR_CODES)
         wanted, nontarget = wanted & ~vessel & ~benign, (nontarget | vessel) & ~benign
         there &= ~benign
 
-    target = wanted & (base_value > 0) & at_baseline
+    target = wanted & (base_value > 0)
     if criterion.measure.is_viable:
         nontarget |= wanted & (base_size == 0) & rows.hepatic & at_baseline
     measured = np.zeros(scans.series.height, dtype=np.bool_)
     measured[rows.lesion_series[target]] = True
     target |= rows.is_sum & (base_value > 0) & ~measured[rows.lesion_series]
-    new_target = (role == ROLE["new_target"]) | (new_lesion & ~rows.is_sum)
+    unread = no_baseline & (role >= 0) & (role <= ROLE["nontarget"]) & ~rows.is_sum
+    new_target = (role == ROLE["new_target"]) | (unnamed & ~shown & ~no_baseline)
     return Roles(
         target=target & ~part,
-        nontarget=((nontarget & at_baseline) | (no_baseline & (role <= ROLE["nontarget"]) & ~rows.is_sum))
-        & ~target
-        & ~part,
+        nontarget=((nontarget & at_baseline) | unread) & ~target & ~part,
         new_target=new_target & ~part,
         new_nontarget=(role == ROLE["new_nontarget"]) & ~part,
         left_out=wanted & ~target & ~nontarget & ~part,
         there=there,
-        base_value=base_value,
     )
+
+
+def _of_lesions(rows: LesionRows, cells: Ints, here: Bools) -> Ints:
+    """Return what the marked cells hold, by lesion; −1 for a lesion without a marked cell."""
+    result = np.full(rows.n_lesions, -1, dtype=np.int64)
+    result[rows.cell_lesion[here]] = cells[here]
+    return result
 
 
 def _chosen_by_rule(rows: LesionRows, policies: Policies) -> Bools:
@@ -165,18 +161,22 @@ def _there_at_baseline(rows: LesionRows, baseline: Ints) -> Bools:
     return there
 
 
+def smallest_measurable(rows: LesionRows, slices: Ints, policies: Policies) -> Ints:
+    """Return the smallest measurable size of each lesion in micrometres.
+
+    Nodes: 15 mm of short axis. Others: 10 mm, or twice a slice thicker than 5 mm. RECIST 1.1,
+    doi:10.1016/j.ejca.2008.10.026.
+    """
+    plain = np.int64(round(policies.min_target_mm * 1000))
+    other = np.where(slices > THICK_SLICE_UM, np.maximum(2 * slices, plain), plain)
+    return np.where(rows.node, np.int64(round(policies.min_node_mm * 1000)), other)
+
+
 def _pick_targets(
-    rows: LesionRows, scans: Scans, *, baseline: Ints, values: Ints, candidates: Bools, policies: Policies
+    rows: LesionRows, *, sizes: Ints, smallest: Ints, candidates: Bools, policies: Policies
 ) -> Bools:
     """Return the lesions chosen as targets: largest first, so many in all and in an organ."""
-    minimum = np.where(
-        rows.node,
-        np.int64(round(policies.min_node_mm * 1000)),
-        _smallest_measurable(rows, scans, baseline=baseline, policies=policies),
-    )
-    base_day = np.append(scans.visit_last, -np.inf)[baseline[rows.lesion_series]]
-    barred = np.isin(rows.organ, UNMEASURABLE) | (rows.treated_day <= base_day)
-    fit = np.flatnonzero(candidates & ~barred & (values >= minimum))
+    fit = np.flatnonzero(candidates & ~np.isin(rows.organ, UNMEASURABLE) & (sizes >= smallest))
     organ = np.where(rows.node, NODE_GROUP, np.where(rows.organ < 0, ORGAN["liver"], rows.organ))
     ranked = (
         pl.DataFrame(
@@ -184,7 +184,7 @@ def _pick_targets(
                 "lesion": fit,
                 "series": rows.lesion_series[fit],
                 "organ": organ[fit],
-                "size": values[fit],
+                "size": sizes[fit],
             }
         )
         .sort("series", "size", "lesion", descending=[False, True, False])
@@ -194,16 +194,6 @@ def _pick_targets(
     picked = np.zeros(rows.n_lesions, dtype=np.bool_)
     picked[ranked["lesion"].to_numpy()] = True
     return picked
-
-
-def _smallest_measurable(rows: LesionRows, scans: Scans, *, baseline: Ints, policies: Policies) -> Ints:
-    """Return, for each lesion, the smallest measurable diameter given the baseline's slices."""
-    slice_um = np.full(scans.n_visits + 1, -1, dtype=np.int64)
-    np.maximum.at(slice_um, scans.scan_visit, scans.scan_slice_um)
-    thick = slice_um[baseline[rows.lesion_series]]
-    thick = np.where(baseline[rows.lesion_series] < 0, -1, thick)
-    plain = np.int64(round(policies.min_target_mm * 1000))
-    return np.where(thick > THICK_SLICE_UM, np.maximum(2 * thick, plain), plain)
 
 
 def _benign_hilar_node(rows: LesionRows, base_length: Ints, policies: Policies) -> Bools:

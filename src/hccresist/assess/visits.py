@@ -77,8 +77,8 @@ class VisitFlags:
     ----------
     new_lesion, new_lesion_day
         A new lesion was recorded, and the first day of the visit on which it was.
-    fluid_positive
-        Cytology of new or larger fluid is positive.
+    fluid_positive, fluid_day
+        Cytology of new or larger fluid is positive, and the first day of the visit on which it is.
     markers_abnormal
         Tumour markers are known not to be normal.
     nontarget, target_override
@@ -88,6 +88,7 @@ class VisitFlags:
     new_lesion: Bools
     new_lesion_day: Floats
     fluid_positive: Bools
+    fluid_day: Floats
     markers_abnormal: Bools
     nontarget: Ints
     target_override: Ints
@@ -241,6 +242,7 @@ def _visit_flags(
     new_lesion = np.zeros(n, dtype=np.bool_)
     new_day = np.full(n, np.inf)
     fluid = np.zeros(n, dtype=np.bool_)
+    fluid_day = np.full(n, np.inf)
     markers = np.full(n, -1, dtype=np.int64)
     nontarget = np.full(n, -1, dtype=np.int64)
     override = np.full(n, -1, dtype=np.int64)
@@ -251,7 +253,7 @@ def _visit_flags(
         np.minimum.at(new_day, at[seen], day[rows[seen]])
         positive = enum_codes(table["fluid_cytology"]) == codes.FLUID_CYTOLOGY.index("positive")
         fluid[at[positive]] = True
-        np.minimum.at(new_day, at[positive], day[rows[positive]])
+        np.minimum.at(fluid_day, at[positive], day[rows[positive]])
         for column, result in (("nontarget", nontarget), ("target_override", override)):
             _last_given(result, at, enum_codes(table[column]))
         _last_given(markers, at, table["markers_normal"].cast(pl.Int64).fill_null(-1).to_numpy())
@@ -259,6 +261,7 @@ def _visit_flags(
         new_lesion=new_lesion,
         new_lesion_day=new_day,
         fluid_positive=fluid,
+        fluid_day=fluid_day,
         markers_abnormal=markers == 0,
         nontarget=nontarget,
         target_override=override,
