@@ -189,6 +189,42 @@ class Policies:
         "reader whose results lead the report: a name, 'accepted' (marked by the study), 'adjudicated' (third reader where the first two differ); empty: every reader side by side",
         OURS,
     )
+    # Resistance
+    resistance_criterion: str = _policy(
+        "recist11",
+        "criterion whose best response and progression decide on resistance; where it was not assessed, the first that was",
+        OURS,
+    )
+    resistance_min_days: float = _policy(
+        42.0,
+        "exposure, in days, below which progression is not called resistance",
+        "SITC 2020, doi:10.1136/jitc-2019-000398, Table 1 (6 weeks)",
+        low=0,
+    )
+    resistance_acquired_days: float = _policy(
+        182.625,
+        "SD that lasts longer than this before progression is acquired, not primary, resistance",
+        "SITC 2020, doi:10.1136/jitc-2019-000398, Table 1 (6 months)",
+        low=0,
+    )
+    resistance_short_response: str = _policy(
+        "acquired",
+        "CR or PR lost before resistance_acquired_days: acquired or primary (SITC names neither)",
+        "Schoenfeld 2021, doi:10.1016/j.annonc.2021.08.2151 (an objective response makes it acquired)",
+        allowed=("acquired", "primary"),
+    )
+    resistance_after_stop_days: float = _policy(
+        84.0,
+        "progression up to this many days after the last dose is judged as if under treatment",
+        "SITC 2020 as applied, doi:10.1136/jitc-2019-000398 (12 weeks, seen in later uses)",
+        low=0,
+    )
+    resistance_confirmation: str = _policy(
+        "where_assessed",
+        "progression must be confirmed at least confirm_days later: required, where_assessed (a later scan without progression takes it back), waived",
+        "SITC 2020, doi:10.1136/jitc-2019-000398, Table 1 asks for 4 weeks; the default is ours",
+        allowed=("required", "where_assessed", "waived"),
+    )
     # Growth and markers
     hpd_month_length: float = _policy(
         30.4375,
