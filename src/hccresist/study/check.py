@@ -18,7 +18,7 @@ import polars as pl
 
 from hccresist.study.columns import Reading, covariates, declared_column, missing_headers, type_table
 from hccresist.study.dates import INDEX_DATE, date_columns
-from hccresist.study.issues import LIMIT_PER_CODE, IssueLog, Severity, nearest
+from hccresist.study.issues import LIMIT_PER_CODE, IssueLog, nearest
 from hccresist.study.rows import Place
 from hccresist.study.rules import check_rules
 from hccresist.study.study import ROW, RawTable, Source, Study, StudyConfig
@@ -79,6 +79,7 @@ def check_tables(
         if not _is_wanted(table, checked, log):
             continue
         patients = checked["patients"].frame["patient_id"] if "patients" in checked else None
+        patients = None if patients is None or patients.is_empty() else patients
         result = check_table(table, log=log, patients=patients, reading=reading)
         if result is not None:
             checked[table.name] = result
@@ -159,6 +160,7 @@ def check_table(
     frame = _complete(frame, raw.name)
     known = _known_rows(frame, raw.name, patients, place)
     _validate(frame, known, raw.name, place)
+    frame = _without_far_days(frame, raw.name, place)
     key = SCHEMAS[raw.name].primary_key()
     return RawTable(name=raw.name, frame=frame.sort(key), file=raw.file, headers=place.headers)
 
@@ -293,7 +295,6 @@ def _validate(frame: pl.DataFrame, known: pl.DataFrame, table: str, place: Place
     if not schema.is_valid(declared):
         _, failure = schema.filter(declared)
         _tell_failures(failure, known, table, place)
-    _tell_far_days(frame, table, place)
 
 
 def _tell_failures(failure: dy.FailureInfo, known: pl.DataFrame, table: str, place: Place) -> None:
@@ -384,9 +385,14 @@ def _tell_range(rows: pl.DataFrame, column: str, table: str, place: Place) -> No
     )
 
 
-def _tell_far_days(frame: pl.DataFrame, table: str, place: Place) -> None:
+def _without_far_days(frame: pl.DataFrame, table: str, place: Place) -> pl.DataFrame:
+    """Tell days that cannot be; they are errors, and null for the rules that follow."""
     for name, date in date_columns(table).items():
-        rows = frame.filter(pl.col(name).abs() > LATEST_DAY)
+        far = pl.col(name).abs() > LATEST_DAY
+        rows = frame.filter(far)
+        if rows.is_empty():
+            continue
+        frame = frame.with_columns(pl.when(~far).then(pl.col(name)))
         place.tell(
             rows,
             "implausible-day",
@@ -395,5 +401,5 @@ def _tell_far_days(frame: pl.DataFrame, table: str, place: Place) -> None:
             found=name,
             expected="days from start of the index line",
             hint=f"For calendar dates name the column {date} and write them as YYYY-MM-DD.",
-            severity=Severity.ERROR,
         )
+    return frame

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal, cast
 
 from hccresist.errors import ConfigError
@@ -100,16 +101,32 @@ def read_settings(folder: Path, log: IssueLog) -> tuple[StudyConfig, ReadOptions
         return StudyConfig(name=folder_name), ReadOptions()
     tell = _Teller(text, place)
     values = {name: _section(content, name, tell) for name in SECTIONS}
-    known = (*SECTIONS, "criteria")
-    tell.unknown([key for key in content if key not in known], "section", known)
-    study = values["study"]
-    if "criteria" in content and "criteria" in study:
-        tell.value("criteria", content["criteria"], "criteria in one place", "It also stands in [study].")
-    elif "criteria" in content:
-        study = {**study, "criteria": content["criteria"]}
+    tell.unknown([key for key in content if key not in (*SECTIONS, "criteria")], "section", SECTIONS)
+    study, variants = _criteria(content, values["study"], tell)
     config = _study(study, folder_name, tell)
     policies = _policies(values["policies"], tell)
-    return replace(config, policies=policies), _options(values["options"], tell)
+    config = replace(config, policies=policies, variants=variants)
+    return config, _options(values["options"], tell)
+
+
+def _criteria(
+    content: Mapping[str, Any], study: dict[str, Any], tell: _Teller
+) -> tuple[dict[str, Any], Mapping[str, Mapping[str, object]]]:
+    """Return [study] with the criteria wanted, which may stand above it, and the study's own criteria."""
+    found = content.get("criteria", {})
+    if isinstance(found, dict):
+        variants: dict[str, Mapping[str, object]] = {}
+        for name, choices in cast("dict[str, Any]", found).items():
+            if isinstance(choices, dict):
+                variants[name] = MappingProxyType(cast("dict[str, object]", choices))
+            else:
+                hint = f'Write [criteria.{name}], and below it base = "recist11" and what it changes.'
+                tell.value(name, choices, "a section for each criterion of your own", hint)
+        return study, MappingProxyType(variants)
+    if "criteria" in study:
+        tell.value("criteria", found, "criteria in one place", "It also stands in [study].")
+        return study, MappingProxyType({})
+    return {**study, "criteria": found}, MappingProxyType({})
 
 
 def _load(folder: Path, place: Place) -> tuple[dict[str, Any] | None, str]:
@@ -252,7 +269,7 @@ def _study(section: Mapping[str, Any], folder_name: str, tell: _Teller) -> Study
         title=good.get("title", "").strip(),
         index_line=good.get("index_line", defaults.index_line),
         planned_visit_days=grid,
-        criteria=tuple(dict.fromkeys(w.strip().lower() for w in good.get("criteria", defaults.criteria))),
+        criteria=tuple(dict.fromkeys(w.strip() for w in good.get("criteria", defaults.criteria))),
         simulated=good.get("simulated", defaults.simulated),
     )
 

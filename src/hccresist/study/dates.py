@@ -129,10 +129,12 @@ def days_from_dates(cells: Cells, index_dates: pl.DataFrame | None, *, imputatio
         Days as Float64. A date of a patient whose index date is not known is told; a patient who
         is not in `patients` is left to the check of the tables.
     """
-    dates = read_dates(cells, imputation=imputation)
-    if index_dates is None or "patient_id" not in cells.rows.columns:
-        _tell_no_index(cells, "column 'index_date' is missing in patients")
+    if "patient_id" not in cells.rows.columns:
         return cells.empty(pl.Float64())
+    if index_dates is None:
+        _tell_no_index(cells, "there are dates, but column 'index_date' is missing in patients")
+        return cells.empty(pl.Float64())
+    dates = read_dates(cells, imputation=imputation)
     start = cells.rows.select("patient_id").join(
         index_dates.with_columns(known=pl.lit(value=True)), on="patient_id", how="left", maintain_order="left"
     )
@@ -148,6 +150,8 @@ def days_from_dates(cells: Cells, index_dates: pl.DataFrame | None, *, imputatio
 
 
 def _tell_no_index(cells: Cells, problem: str) -> None:
+    if cells.place.has_told("no-index-date"):
+        return
     cells.place.error(
         "no-index-date",
         problem,

@@ -35,6 +35,11 @@ criteria = ["recist11", "mrecist", "irecist"]
 # confirm_days = 28
 # sd_min_days = 42
 
+# A criterion of the study's own: an existing one with some choices changed; name it in criteria above.
+# [criteria.strict]
+# base = "mrecist"
+# floor_mm = 5
+
 [options]
 # How the text files are written, where that cannot be seen in them.
 # delimiter = "semicolon"     # comma, semicolon or tab; recognised if left out

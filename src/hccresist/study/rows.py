@@ -38,6 +38,10 @@ class Place:
         """Return the name that a column has in the file."""
         return self.headers.get(column, column)
 
+    def has_told(self, code: str) -> bool:
+        """Return whether a problem of this kind was told of the file before."""
+        return any(issue.code == code and issue.file == self.file for issue in self.log)
+
     def tell(
         self,
         rows: pl.DataFrame,

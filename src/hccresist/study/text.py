@@ -258,8 +258,9 @@ def read_blocks(text: TextFile, place: Place) -> Iterator[pl.DataFrame | None]:
                 line += block.lines
                 yield _frame(block, text, place)
             if len(carry) > 2 * BLOCK_BYTES:
-                _tell_open_quote(line, place)
+                _tell_endless(line, carry, place)
                 yield None
+                return
             if not chunk:
                 return
 
@@ -353,6 +354,14 @@ def _unquote(fields: pl.Series) -> tuple[pl.Series, int | None]:
 def _tell_open_quote(line: int, place: Place) -> None:
     hint = 'Close the quote; a quote inside a value is written twice (""). What follows was not read.'
     place.error("unbalanced-quote", "a quote is not closed, or stands inside a value", line=line, hint=hint)
+
+
+def _tell_endless(line: int, carry: bytes, place: Place) -> None:
+    if b'"' in carry:
+        _tell_open_quote(line, place)
+        return
+    hint = "A row ends with its line. What follows was not read."
+    place.error("long-line", "the line is longer than thirty million bytes", line=line, hint=hint)
 
 
 def _is_blank_start(fields: pl.Series, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
