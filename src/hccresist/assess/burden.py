@@ -59,7 +59,7 @@ def respond_burden(
         rule = explain(rule, target_rule, nt_rule)
         result.target[visit], result.nontarget[visit] = target, nontarget
         result.new_lesion[visit] = burden.new_seen[visit]
-        result.nadir[visit] = state.nadir[series]
+        result.nadir[visit], result.nadir_visit[visit] = state.nadir[series], state.nadir_visit[series]
         result.by_sum[visit] = ~alone
         advance(state, burden, series=series, visit=visit, target=target, overall=overall, policies=policies)
         standing = confirm(

@@ -178,7 +178,7 @@ def respond_irecist(
         result.overall[visit], result.rule[visit] = overall, rule
         result.new_lesion[visit] = persisting
         result.by_sum[visit], result.late[visit] = by_sum, late
-        result.nadir[visit] = state.nadir[series]
+        result.nadir[visit], result.nadir_visit[visit] = state.nadir[series], state.nadir_visit[series]
         result.pending_day[visit] = block.day[series]
         advance(
             state, measures, series=series, visit=visit, target=target, overall=overall, policies=policies

@@ -16,6 +16,7 @@ from hccresist.assess.lesions import (
     FLUID_CODES,
     ORGAN,
     STATE,
+    VASCULAR_CODES,
     LesionRows,
     criterion_length,
     criterion_size,
@@ -43,6 +44,7 @@ class TargetPart(TypedDict):
     """The part of `Measures` that targets make."""
 
     sum: Ints
+    hepatic_sum: Ints
     n_evaluated: Ints
     extant: Bools
     large_node: Bools
@@ -57,6 +59,7 @@ class NontargetPart(TypedDict):
     nt_progressed: Bools
     nt_extant: Bools
     nt_worsened: Bools
+    nt_sites: Bools
 
 
 class NewPart(TypedDict):
@@ -67,6 +70,7 @@ class NewPart(TypedDict):
     new_count: Ints
     new_sum: Ints
     new_worsened: Bools
+    new_sites: Bools
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,14 +88,17 @@ class Measures:
     companion
         What the criterion looks at beside the sum: mean attenuation in HU (Choi) or whole area in µm²
         (necrosis), NaN where it is not known for all targets; shape (n_visits,) as all below.
-    sum, n_evaluated
-        Sum of the evaluated targets in µm or µm², and how many they are.
+    sum, hepatic_sum, n_evaluated
+        Sum of the evaluated targets in µm or µm², the part of it in the liver, and how many they are.
     extant, large_node
         A non-nodal target is above 0; a nodal target has a short axis of 10 mm or more.
     returned
         A non-nodal target that was 0 at an earlier follow-up visit is above 0.
     nt_evaluated, nt_gone
         Non-targets evaluated, and gone, counted.
+    nt_sites, new_sites
+        Sites (liver, vessels, elsewhere) in which non-targets progressed, and counting new lesions are
+        seen; shape (n_visits, 3).
     nt_progressed, nt_extant, nt_worsened
         A non-target progressed unequivocally; a non-nodal one is not gone; one is `worsened`.
     new_seen, new_day
@@ -111,6 +118,7 @@ class Measures:
     diseased: Bools
     companion: Floats
     sum: Ints
+    hepatic_sum: Ints
     n_evaluated: Ints
     extant: Bools
     large_node: Bools
@@ -120,11 +128,13 @@ class Measures:
     nt_progressed: Bools
     nt_extant: Bools
     nt_worsened: Bools
+    nt_sites: Bools
     new_seen: Bools
     new_day: Floats
     new_count: Ints
     new_sum: Ints
     new_worsened: Bools
+    new_sites: Bools
 
 
 def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Measures:
@@ -188,11 +198,16 @@ def _target_measures(
     follow_up = visit > baseline[rows.lesion_series[lesion]]
     return {
         "sum": total.astype(np.int64),
+        "hepatic_sum": _part(visit, value, rows.hepatic[lesion], n),
         "n_evaluated": _count(visit, n),
         "extant": _marked(visit[extant], n),
         "large_node": _marked(visit[node & (value >= NORMAL_NODE_UM)], n),
         "returned": _marked(visit[extant & _was_gone(lesion, visit, value, follow_up)], n),
     }
+
+
+def _part(visit: Ints, value: Ints, mine: Bools, n: int) -> Ints:
+    return np.bincount(visit[mine], weights=value[mine], minlength=n).astype(np.int64)
 
 
 def _companion(
@@ -271,6 +286,7 @@ def _nontarget_measures(
         "nt_progressed": _marked(rows.visit[progressed], n),
         "nt_extant": _marked(visit[extant], n),
         "nt_worsened": _marked(rows.visit[mine_rows & (rows.state == STATE["worsened"])], n),
+        "nt_sites": _sites(rows, progressed, n),
     }
 
 
@@ -315,8 +331,19 @@ def _new_measures(
         "new_day": new_day,
         "new_count": _running(onset[proven & new], rows.lesion_series[proven & new], scans),
         "new_sum": new_sum,
+        "new_sites": _sites(rows, counts, n),
         "new_worsened": _marked(rows.visit[counts & minor[rows.lesion] & growing], n),
     }
+
+
+def _sites(rows: LesionRows, marked: Bools, n: int) -> Bools:
+    """Return, for each visit, the sites of its marked rows: liver, vessels, elsewhere."""
+    vessel = np.isin(rows.organ, VASCULAR_CODES)
+    site = np.where(vessel, 1, np.where(rows.hepatic, 0, 2))
+    result = np.zeros((n, 3), dtype=np.bool_)
+    at = np.flatnonzero(marked)
+    result[rows.visit[at], site[rows.lesion[at]]] = True
+    return result
 
 
 def _seen(rows: LesionRows) -> Bools:

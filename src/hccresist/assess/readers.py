@@ -42,7 +42,12 @@ def add_primary_reader(study: Study, tables: dict[str, pl.DataFrame]) -> dict[st
 
 def _with_choice(frame: pl.DataFrame, choice: pl.DataFrame, rule: str) -> pl.DataFrame:
     chosen = frame.join(choice, on=[*KEY, "reader"], how="semi").with_columns(pl.lit(rule).alias("reader"))
-    order = ["patient_id", "reader", "criterion", *(["day"] if "rule_code" in frame.columns else [])]
+    order = [
+        "patient_id",
+        "reader",
+        "criterion",
+        *(["day"] if frame.columns.count("day") and "evaluable" not in frame.columns else []),
+    ]
     return pl.concat([frame, chosen]).sort(order)
 
 

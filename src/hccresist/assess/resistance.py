@@ -38,9 +38,9 @@ def derive_resistance(
 
     In this order:
 
-    1. No visit after baseline other than NE: *not_evaluable*.
-    2. No progression: stopped for toxicity or liver decompensation → *intolerance*; stopped for
-       progression that no scan shows → *not_evaluable*; else *no_resistance*.
+    1. No progression, and stopped for toxicity or liver decompensation: *intolerance*.
+    2. No progression: without an evaluable visit after baseline, or stopped for progression that no
+       scan shows → *not_evaluable*; else *no_resistance*.
     3. Progression more than ``resistance_after_stop_days`` after the last dose: *after_stop*.
     4. Exposure (to progression or last dose) below ``resistance_min_days``: stopped for toxicity →
        *intolerance*, else *not_evaluable*.
@@ -69,6 +69,7 @@ def derive_resistance(
     facts = (
         best.join(baselines.select("patient_id", "reader", "criterion", "evaluable"), on=_KEY, how="left")
         .join(_regimens(study), on="patient_id", how="left")
+        .with_columns(pl.col("line").fill_null(study.config.index_line), pl.col("drug").fill_null(""))
         .join(_later_scans(timepoints, best, policies), on=_KEY, how="left")
         .sort("patient_id", "reader")
         .unique("patient_id", keep="first", maintain_order=True)
@@ -175,13 +176,13 @@ def _classify(facts: pl.DataFrame, policies: Policies) -> pl.DataFrame:
     none = day.is_null()
     short = exposure < policies.resistance_min_days
     cases: list[tuple[pl.Expr, str, str, str]] = [
+        (none & toxic, "intolerance", "STOPPED-TOXICITY", "stopped for {end_reason} without progression"),
         (
             none & ~pl.col("evaluable").fill_null(value=False),
             "not_evaluable",
             "NO-ASSESSMENT",
             "no evaluable visit after baseline",
         ),
-        (none & toxic, "intolerance", "STOPPED-TOXICITY", "stopped for {end_reason} without progression"),
         (
             none & (pl.col("end_reason") == "progression").fill_null(value=False),
             "not_evaluable",

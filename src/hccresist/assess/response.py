@@ -42,8 +42,8 @@ class Responses:
         Response codes.
     new_lesion
         A new lesion counts.
-    nadir
-        Nadir before the visit in micrometres, −1 without.
+    nadir, nadir_visit
+        Nadir before the visit in the engine's units, and the visit that holds it; −1 without.
     rule
         `Rule` that decided.
     by_sum
@@ -57,6 +57,7 @@ class Responses:
     overall: Codes
     new_lesion: Bools
     nadir: Ints
+    nadir_visit: Ints
     rule: Codes
     by_sum: Bools
     pending_day: Floats
@@ -71,6 +72,7 @@ class Responses:
             overall=np.zeros(n, np.int8),
             new_lesion=np.zeros(n, np.bool_),
             nadir=np.full(n, -1, np.int64),
+            nadir_visit=np.full(n, -1, np.int64),
             rule=np.zeros(n, np.int8),
             by_sum=np.zeros(n, np.bool_),
             pending_day=np.full(n, np.nan),
@@ -84,8 +86,8 @@ class State:
 
     Attributes
     ----------
-    baseline, nadir
-        Sums in micrometres, −1 without.
+    baseline, nadir, nadir_visit
+        Sums in the engine's units, and the visit of the nadir; −1 without.
     responded
         PR or CR stood at an earlier visit, with no progression of targets since.
     complete
@@ -102,6 +104,7 @@ class State:
     complete: Bools
     followed: Bools
     companion: Floats
+    nadir_visit: Ints
 
     @classmethod
     def start(cls, measures: Measures) -> State:
@@ -118,6 +121,7 @@ class State:
             complete=np.zeros(len(has), np.bool_),
             followed=np.zeros(len(has), np.bool_),
             companion=companion,
+            nadir_visit=measures.baseline.copy(),
         )
 
 
@@ -140,7 +144,7 @@ def respond(
         result.target[visit], result.nontarget[visit], result.overall[visit] = target, nontarget, overall
         result.new_lesion[visit], result.rule[visit] = new, rule
         result.by_sum[visit] = ~new
-        result.nadir[visit] = state.nadir[series]
+        result.nadir[visit], result.nadir_visit[visit] = state.nadir[series], state.nadir_visit[series]
         advance(
             state, measures, series=series, visit=visit, target=target, overall=overall, policies=policies
         )
@@ -377,6 +381,8 @@ def advance(
         old = np.where(untouched & usable, total, old)
         state.followed[series] |= usable
     state.nadir[series] = np.where(usable, np.minimum(old, total), old)
+    lower = usable & (total <= old) & (old >= 0)
+    state.nadir_visit[series] = np.where(lower, visit, state.nadir_visit[series])
     responding = (target == w.CR) | (target == w.PR)
     state.responded[series] = (state.responded[series] | responding) & (target != w.PD)
     state.complete[series] = np.where(overall == w.NE, state.complete[series], overall == w.CR)

@@ -88,8 +88,43 @@ class Baselines(dy.Schema):
     )
 
 
+class Progressions(dy.Schema):
+    """One row a visit with progression: what progressed, and where."""
+
+    patient_id = dy.String(primary_key=True, description=PATIENT)
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    day = dy.Float64(primary_key=True, metadata=DAY, description="day of the visit: its last scan")
+    intrahepatic_growth = dy.Bool(description="targets or non-targets in the liver grew")
+    new_intrahepatic = dy.Bool(description="a new lesion in the liver is seen")
+    extrahepatic_growth = dy.Bool(description="targets or non-targets outside the liver grew")
+    new_extrahepatic = dy.Bool(description="a new lesion outside the liver is seen")
+    vascular_invasion = dy.Bool(description="tumour in portal or hepatic veins or bile ducts is new or grew")
+    site_unknown = dy.Bool(description="progression was recorded without saying where")
+
+
+class Resistance(dy.Schema):
+    """One row a patient: the class of resistance in the index line."""
+
+    patient_id = dy.String(primary_key=True, description=PATIENT)
+    line = dy.Int64(primary_key=True, description="line of systemic treatment")
+    drug = dy.String(primary_key=True, description="drugs of the line; empty where none were recorded")
+    class_ = dy.Enum(
+        ("primary", "acquired", "after_stop", "intolerance", "no_resistance", "not_evaluable"),
+        alias="class",
+        description="class of resistance",
+    )
+    day = dy.Float64(nullable=True, metadata=DAY, description="day of progression")
+    rule = dy.String(description="stable identifier of the rule that decided")
+    reason = dy.String(description="the rule in one sentence with its numbers, and whose rule it is")
+    reader = dy.String(description="reader whose verdict was used")
+    criterion = dy.String(description="criterion that was used")
+
+
 RESULTS: Final[dict[str, type[dy.Schema]]] = {
     "timepoints": Timepoints,
     "best_response": BestResponse,
+    "progressions": Progressions,
+    "resistance": Resistance,
     "baselines": Baselines,
 }
