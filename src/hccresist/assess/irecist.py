@@ -331,7 +331,8 @@ def remember(
     for flag in (block.by_target, block.by_nontarget, block.by_new):
         flag[fresh] = False
     first_target = progresses & seen.target & ~block.by_target[series]
-    block.sum[series[first_target]] = measures.sum[visit[first_target]]
+    total = np.where(measures.n_evaluated[visit] > 0, measures.sum[visit], -1)
+    block.sum[series[first_target]] = total[first_target]
     first_new = progresses & seen.new & ~block.by_new[series]
     block.new_sum[series[first_new]] = measures.new_sum[visit[first_new]]
     block.new_count[series[first_new]] = measures.new_count[visit[first_new]]

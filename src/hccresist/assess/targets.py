@@ -97,13 +97,14 @@ def assign_roles(
     unnamed = (role < 0) & ~part
     wanted = (role == ROLE["target"]) & ~rows.is_sum
     nontarget = (role == ROLE["nontarget"]) | (unnamed & ~by_rule & there)
+    benign = criterion.hcc_rules & _benign_hilar_node(rows, base_length, policies)
     if by_rule.any():
         base_day = np.append(scans.visit_last, -np.inf)[baseline[rows.lesion_series]]
         picked = _pick_targets(
             rows,
             sizes=base_length,
             smallest=smallest_measurable(rows, base_slice, policies),
-            candidates=by_rule & there & ~part & (rows.treated_day > base_day),
+            candidates=by_rule & there & ~part & ~benign & (rows.treated_day > base_day),
             policies=policies,
         )
         ignored = by_rule & rows.node & (base_length >= 0) & (base_length < NORMAL_NODE_UM)
@@ -111,14 +112,13 @@ def assign_roles(
         nontarget |= by_rule & there & ~picked & ~ignored
         there &= ~ignored
     if criterion.hcc_rules:
-        benign = _benign_hilar_node(rows, base_length, policies)
         vessel = wanted & np.isin(rows.organ, VASCULAR_CODES)
         wanted, nontarget = wanted & ~vessel & ~benign, (nontarget | vessel) & ~benign
         there &= ~benign
 
     target = wanted & (base_value > 0)
     if criterion.measure.is_viable:
-        nontarget |= wanted & (base_size == 0) & rows.hepatic & at_baseline
+        nontarget |= wanted & (base_size == 0) & (base_value == 0) & rows.hepatic
     measured = np.zeros(scans.series.height, dtype=np.bool_)
     measured[rows.lesion_series[target]] = True
     target |= rows.is_sum & (base_value > 0) & ~measured[rows.lesion_series]
