@@ -124,7 +124,9 @@ class Resistance(dy.Schema):
 RESULTS: Final[dict[str, type[dy.Schema]]] = {
     "timepoints": Timepoints,
     "best_response": BestResponse,
-    "progressions": Progressions,
-    "resistance": Resistance,
     "baselines": Baselines,
 }
+"""Tables that every assessment makes."""
+
+FURTHER_RESULTS: Final[dict[str, type[dy.Schema]]] = {"progressions": Progressions, "resistance": Resistance}
+"""Tables made from those."""
