@@ -21,6 +21,8 @@ _EXPANSIONS: Final = 40
 _REFINEMENTS: Final = 40
 _TOLERANCE: Final = 1e-4
 """Share of a limit to which it is found."""
+_INNER_STEPS: Final = 40
+_INNER_DECREASE: Final = 1e-7
 
 
 @dataclass(slots=True)
@@ -99,7 +101,15 @@ def _gap(model: GrowthModel, search: _Search, value: Floats, index: NDArray[np.i
     lower, upper = search.lower[:, index].copy(), search.upper[:, index].copy()
     held = search.parameter[index]
     lower[held, columns] = upper[held, columns] = value
-    found = minimise(model.evaluate, search.data.take(index), start, lower=lower, upper=upper)
+    found = minimise(
+        model.evaluate,
+        search.data.take(index),
+        start,
+        lower=lower,
+        upper=upper,
+        steps=_INNER_STEPS,
+        decrease=_INNER_DECREASE,
+    )
     search.x[:, index] = found.x
     rise = np.maximum(found.sse - search.best[index], 0.0)
     return np.sqrt(rise / np.maximum(search.unit[index], 1e-300)) - search.quantile[index]

@@ -20,11 +20,12 @@ from hccresist.assess.growth_models import Evaluated, Floats, GrowthModel
 Bools = NDArray[np.bool_]
 Evaluate = Callable[[Floats, Floats], Evaluated]
 
-MAX_STEPS: Final = 300
+MAX_STEPS: Final = 250
+SCOUT_STEPS: Final = 8
+"""Steps after which only the best start of each patient goes on."""
 STEP_TOLERANCE: Final = 1e-9
 """A step that changes no parameter by more than this share of it ends the iteration."""
-DECREASE_TOLERANCE: Final = 1e-13
-"""A step that lowers the sum of squares by no more than this share of it ends the iteration."""
+DECREASE_TOLERANCE: Final = 1e-11
 EXACT: Final = 1e-16
 """Sum of squares per visit, relative to the size at the start, below which a fit is exact: residuals
 of a hundred millionth of the tumour are rounding."""
@@ -157,7 +158,16 @@ def _trial(state: _State, held: Bools) -> Floats:
     return np.clip(state.x + step, state.lower, state.upper)
 
 
-def minimise(evaluate: Evaluate, data: Problem, start: Floats, *, lower: Floats, upper: Floats) -> Solution:
+def minimise(
+    evaluate: Evaluate,
+    data: Problem,
+    start: Floats,
+    *,
+    lower: Floats,
+    upper: Floats,
+    steps: int = MAX_STEPS,
+    decrease: float = DECREASE_TOLERANCE,
+) -> Solution:
     """Fit every problem from its start.
 
     Parameters
@@ -169,6 +179,10 @@ def minimise(evaluate: Evaluate, data: Problem, start: Floats, *, lower: Floats,
     start, lower, upper
         Start and bounds of the parameters, shape (k, B). A parameter whose bounds are equal is
         held there.
+    steps
+        Largest number of steps.
+    decrease
+        A step that lowers the sum of squares by no more than this share of it ends the iteration.
 
     Returns
     -------
@@ -181,8 +195,8 @@ def minimise(evaluate: Evaluate, data: Problem, start: Floats, *, lower: Floats,
     state = _State(data, x, lower, upper, sse, gradient, normal, scale, np.full(len(sse), 1e-3))
     out = Solution(x=x.copy(), sse=sse.copy(), converged=np.zeros(len(sse), dtype=bool))
     active = np.arange(len(sse))
-    for _ in range(MAX_STEPS):
-        done = _advance(evaluate, state)
+    for _ in range(steps):
+        done = _advance(evaluate, state, decrease)
         if done.any():
             gone = active[done]
             out.x[:, gone], out.sse[gone], out.converged[gone] = state.x[:, done], state.sse[done], True
@@ -194,7 +208,7 @@ def minimise(evaluate: Evaluate, data: Problem, start: Floats, *, lower: Floats,
     return out
 
 
-def _advance(evaluate: Evaluate, state: _State) -> Bools:
+def _advance(evaluate: Evaluate, state: _State, decrease: float) -> Bools:
     """Try one step for each problem in place; return which are done."""
     held = _held(state)
     trial = _trial(state, held)
@@ -202,7 +216,7 @@ def _advance(evaluate: Evaluate, state: _State) -> Bools:
     better = sse < state.sse
     moved = np.abs(trial - state.x) > STEP_TOLERANCE * (np.abs(state.x) + STEP_TOLERANCE)
     still = ~moved.any(axis=0)
-    small = better & (state.sse - sse <= DECREASE_TOLERANCE * state.sse) & (state.mu < 1.0)
+    small = better & (state.sse - sse <= decrease * state.sse) & (state.mu < 1.0)
     state.x = np.where(better, trial, state.x)
     state.sse = np.where(better, sse, state.sse)
     state.gradient = np.where(better, gradient, state.gradient)
@@ -245,24 +259,31 @@ def _at_grid(model: GrowthModel, linear: Floats, index: NDArray[np.intp]) -> Flo
 
 
 def fit_model(model: GrowthModel, data: Problem) -> Solution:
-    """Fit one model to every patient from each of its starts and keep the best fit.
+    """Fit one model to every patient: a few steps from each start, then on from the best of them.
 
-    Fits within a relative 1e-9 of each other count as equal; then the earlier start is kept.
+    Starts whose sums of squares lie within a relative 1e-9 count as equal; the earlier one is kept.
     """
     count = data.t.shape[1]
     points = starts(model, data)
     index = np.tile(np.arange(count), len(points))
-    bounds = [np.repeat(np.asarray(b)[:, None], len(index), axis=1) for b in (model.lower, model.upper)]
-    found = minimise(
-        model.evaluate, data.take(index), np.concatenate(points, axis=1), lower=bounds[0], upper=bounds[1]
+    lower, upper = (np.repeat(np.asarray(b)[:, None], len(index), axis=1) for b in (model.lower, model.upper))
+    scouts = minimise(
+        model.evaluate,
+        data.take(index),
+        np.concatenate(points, axis=1),
+        lower=lower,
+        upper=upper,
+        steps=SCOUT_STEPS,
     )
     best = np.arange(count)
     for rank in range(1, len(points)):
         other = np.arange(count) + rank * count
-        better = found.sse[other] < found.sse[best] * (1.0 - 1e-9)
-        better |= found.converged[other] & ~found.converged[best] & (found.sse[other] <= found.sse[best])
-        best = np.where(better, other, best)
-    return Solution(x=found.x[:, best], sse=found.sse[best], converged=found.converged[best])
+        best = np.where(scouts.sse[other] < scouts.sse[best] * (1.0 - 1e-9), other, best)
+    x, sse, converged = scouts.x[:, best], scouts.sse[best], scouts.converged[best]
+    rest = np.flatnonzero(~converged)
+    found = minimise(model.evaluate, data.take(rest), x[:, rest], lower=lower[:, rest], upper=upper[:, rest])
+    x[:, rest], sse[rest], converged[rest] = found.x, found.sse, found.converged
+    return Solution(x=x, sse=sse, converged=converged)
 
 
 def invert_normal(evaluate: Evaluate, data: Problem, x: Floats) -> tuple[Floats, Bools]:
