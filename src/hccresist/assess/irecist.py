@@ -17,6 +17,7 @@ from hccresist.assess.criteria import Criterion
 from hccresist.assess.measure import Measures
 from hccresist.assess.response import (
     Responses,
+    Situation,
     State,
     advance,
     explain,
@@ -135,12 +136,8 @@ def respond_irecist(
             measures, scans, state, series=series, visit=visit, policies=policies
         )
         persisting = measures.new_seen[visit]
-        quiet = np.zeros(len(visit), np.bool_)
-        free, free_rule = overall_response(
-            target, nontarget, quiet, situation(measures, scans, series, visit)
-        )
-        free = np.where((free == w.CR) & persisting, w.PR, free).astype(np.int8)
-        free_rule = explain(free_rule, target_rule, nt_rule)
+        here = situation(measures, scans, series, visit)
+        free = _without_pending(target, nontarget, persisting, here, (target_rule, nt_rule))
         seen = look(
             measures,
             scans,
@@ -159,7 +156,7 @@ def respond_irecist(
             day=scans.visit_last[visit],
             standing=standing,
             persisting=persisting,
-            free=(free, free_rule),
+            free=free,
             component_rules=(target_rule, nt_rule),
             policies=policies,
         )
@@ -185,6 +182,16 @@ def respond_irecist(
         )
         state.responded[series] &= overall != w.UPD
     return result
+
+
+def _without_pending(
+    target: Codes, nontarget: Codes, persisting: Bools, here: Situation, rules: tuple[Codes, Codes]
+) -> tuple[Codes, Codes]:
+    """Return response and rule as if nothing were pending; with a persisting new lesion iCR becomes iPR."""
+    quiet = np.zeros(len(target), np.bool_)
+    response, rule = overall_response(target, nontarget, quiet, here)
+    response = np.where((response == w.CR) & persisting, w.PR, response).astype(np.int8)
+    return response, explain(rule, *rules)
 
 
 def look(

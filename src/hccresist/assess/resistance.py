@@ -10,6 +10,8 @@ used, and each row says so. `docs/reference/verification.md` tells what was seen
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import polars as pl
@@ -160,105 +162,128 @@ def _later_scans(timepoints: pl.DataFrame, best: pl.DataFrame, policies: Policie
     return later.group_by(_KEY).agg(again.any().alias("confirmed"), (~again).any().alias("taken_back"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """When it holds, what the class is, by which rule, and how the reason reads."""
+
+    holds: pl.Expr
+    name: str
+    rule: str
+    reason: str
+
+
+_DAY: Final = pl.col("progression_day")
+_EXPOSURE: Final = pl.min_horizontal("progression_day", "last_dose") - pl.col("start").fill_null(0.0)
+_SINCE_STOP: Final = _DAY - pl.col("last_dose")
+
+
 def _classify(facts: pl.DataFrame, policies: Policies) -> pl.DataFrame:
-    day = pl.col("progression_day")
-    start = pl.col("start").fill_null(0.0)
-    end = pl.min_horizontal(day, pl.col("last_dose"))
-    exposure = (end - start).alias("exposure")
-    since_stop = day - pl.col("last_dose")
-    toxic = pl.col("end_reason").is_in(TOXICITY).fill_null(value=False)
-    confirmed = pl.col("confirmed").fill_null(value=False)
-    taken_back = pl.col("taken_back").fill_null(value=False) & ~confirmed
-    responded = pl.col("best").is_in(RESPONSES)
-    late = (day - start) > policies.resistance_acquired_days
-    lasting = late | pl.lit(policies.resistance_short_response == "acquired")
-    needs, mode = policies.resistance_confirmation == "required", policies.resistance_confirmation
-    none = day.is_null()
-    short = exposure < policies.resistance_min_days
-    cases: list[tuple[pl.Expr, str, str, str]] = [
-        (none & toxic, "intolerance", "STOPPED-TOXICITY", "stopped for {end_reason} without progression"),
-        (
-            none & ~pl.col("evaluable").fill_null(value=False),
-            "not_evaluable",
-            "NO-ASSESSMENT",
-            "no evaluable visit after baseline",
-        ),
-        (
-            none & (pl.col("end_reason") == "progression").fill_null(value=False),
-            "not_evaluable",
-            "PROGRESSION-NOT-SEEN",
-            "stopped for progression that no scan shows",
-        ),
-        (none, "no_resistance", "NO-PROGRESSION", "best response {best}, no progression"),
-        (
-            since_stop > policies.resistance_after_stop_days,
-            "after_stop",
-            "AFTER-STOP",
-            "progression on day {day}, {since_stop} days after the last dose",
-        ),
-        (
-            short & toxic,
-            "intolerance",
-            "SHORT-EXPOSURE-TOXICITY",
-            "stopped for {end_reason} after {exposure} days; progression of day {day} is not resistance",
-        ),
-        (
-            short,
-            "not_evaluable",
-            "SHORT-EXPOSURE",
-            "exposure of {exposure} days is too short to call progression resistance",
-        ),
-        (
-            taken_back & pl.lit(mode != "waived"),
-            "no_resistance",
-            "NOT-CONFIRMED",
-            "progression on day {day} was not seen again later",
-        ),
-        (
-            ~confirmed & pl.lit(needs),
-            "not_evaluable",
-            "UNCONFIRMED",
-            "progression on day {day} has no later scan that confirms it",
-        ),
-        (responded & lasting, "acquired", "ACQUIRED-AFTER-RESPONSE", "{best}, then progression on day {day}"),
-        (responded, "primary", "PRIMARY-SHORT-RESPONSE", "{best}, lost by day {day}"),
-        (
-            pl.col("best").is_in(STABLE) & late,
-            "acquired",
-            "ACQUIRED-AFTER-STABLE",
-            "{best} for more than {limit} days, then progression on day {day}",
-        ),
-        (
-            pl.col("best").is_in(STABLE),
-            "primary",
-            "PRIMARY-STABLE",
-            "{best}, then progression on day {day}, within {limit} days",
-        ),
-    ]
-    default = ("primary", "PRIMARY-PROGRESSION", "progression on day {day} as best response")
-    return facts.with_columns(exposure, since_stop.alias("since_stop")).select(
+    cases = [*_cases_without_progression(), *_cases_of_exposure(policies), *_cases_of_resistance(policies)]
+    last = _Case(
+        pl.lit(value=True), "primary", "PRIMARY-PROGRESSION", "progression on day {day} as best response"
+    )
+    rules = pl.col("rule_set").replace_strict(RULE_SETS, default="drugs not recorded", return_dtype=pl.String)
+
+    def first(word: Callable[[_Case], pl.Expr]) -> pl.Expr:
+        return pl.coalesce(pl.when(case.holds).then(word(case)) for case in (*cases, last))
+
+    return facts.select(
         "patient_id",
-        pl.col("line"),
-        pl.col("drug"),
-        _chain(cases, 1, default[0]).alias("class"),
-        day.alias("day"),
-        _chain(cases, 2, default[1]).alias("rule"),
-        _reasons(cases, default[2], policies).alias("reason"),
+        "line",
+        "drug",
+        first(lambda case: pl.lit(case.name)).alias("class"),
+        _DAY.alias("day"),
+        first(lambda case: pl.lit(case.rule)).alias("rule"),
+        pl.format("{} ({}).", first(lambda case: _text(case.reason, policies)), rules).alias("reason"),
         "reader",
         "criterion",
     )
 
 
-def _chain(cases: list[tuple[pl.Expr, str, str, str]], part: int, default: str) -> pl.Expr:
-    """Return the word of the first case that holds."""
-    words = [pl.when(case[0]).then(pl.lit(str(case[part]))) for case in cases]
-    return pl.coalesce(*words, pl.lit(default))
+def _toxic() -> pl.Expr:
+    return pl.col("end_reason").is_in(TOXICITY).fill_null(value=False)
 
 
-def _reasons(cases: list[tuple[pl.Expr, str, str, str]], default: str, policies: Policies) -> pl.Expr:
-    texts = [pl.when(condition).then(_text(template, policies)) for condition, _, _, template in cases]
-    rules = pl.col("rule_set").replace_strict(RULE_SETS, default="drugs not recorded", return_dtype=pl.String)
-    return pl.format("{} ({}).", pl.coalesce(*texts, _text(default, policies)), rules)
+def _cases_without_progression() -> list[_Case]:
+    none = _DAY.is_null()
+    unread = ~pl.col("evaluable").fill_null(value=False)
+    unseen = (pl.col("end_reason") == "progression").fill_null(value=False)
+    return [
+        _Case(
+            none & _toxic(), "intolerance", "STOPPED-TOXICITY", "stopped for {end_reason} without progression"
+        ),
+        _Case(none & unread, "not_evaluable", "NO-ASSESSMENT", "no evaluable visit after baseline"),
+        _Case(
+            none & unseen,
+            "not_evaluable",
+            "PROGRESSION-NOT-SEEN",
+            "stopped for progression that no scan shows",
+        ),
+        _Case(none, "no_resistance", "NO-PROGRESSION", "best response {best}, no progression"),
+    ]
+
+
+def _cases_of_exposure(policies: Policies) -> list[_Case]:
+    short = policies.resistance_min_days > _EXPOSURE
+    return [
+        _Case(
+            policies.resistance_after_stop_days < _SINCE_STOP,
+            "after_stop",
+            "AFTER-STOP",
+            "progression on day {day}, {since_stop} days after the last dose",
+        ),
+        _Case(
+            short & _toxic(),
+            "intolerance",
+            "SHORT-EXPOSURE-TOXICITY",
+            "stopped for {end_reason} after {exposure} days; progression of day {day} is not resistance",
+        ),
+        _Case(
+            short,
+            "not_evaluable",
+            "SHORT-EXPOSURE",
+            "exposure of {exposure} days is too short to call progression resistance",
+        ),
+    ]
+
+
+def _cases_of_resistance(policies: Policies) -> list[_Case]:
+    confirmed = pl.col("confirmed").fill_null(value=False)
+    taken_back = pl.col("taken_back").fill_null(value=False) & ~confirmed
+    mode = policies.resistance_confirmation
+    responded, stable = pl.col("best").is_in(RESPONSES), pl.col("best").is_in(STABLE)
+    late = policies.resistance_acquired_days < _DAY - pl.col("start").fill_null(0.0)
+    lasting = late | pl.lit(policies.resistance_short_response == "acquired")
+    return [
+        _Case(
+            taken_back & pl.lit(mode != "waived"),
+            "no_resistance",
+            "NOT-CONFIRMED",
+            "progression on day {day} was not seen again later",
+        ),
+        _Case(
+            ~confirmed & pl.lit(mode == "required"),
+            "not_evaluable",
+            "UNCONFIRMED",
+            "progression on day {day} has no later scan that confirms it",
+        ),
+        _Case(
+            responded & lasting,
+            "acquired",
+            "ACQUIRED-AFTER-RESPONSE",
+            "{best}, then progression on day {day}",
+        ),
+        _Case(responded, "primary", "PRIMARY-SHORT-RESPONSE", "{best}, lost by day {day}"),
+        _Case(
+            stable & late,
+            "acquired",
+            "ACQUIRED-AFTER-STABLE",
+            "{best} for more than {limit} days, then progression on day {day}",
+        ),
+        _Case(
+            stable, "primary", "PRIMARY-STABLE", "{best}, then progression on day {day}, within {limit} days"
+        ),
+    ]
 
 
 def _text(template: str, policies: Policies) -> pl.Expr:
@@ -268,11 +293,9 @@ def _text(template: str, policies: Policies) -> pl.Expr:
     values = {
         "best": pl.col("best"),
         "end_reason": pl.col("end_reason").str.replace_all("_", " ").fill_null("unknown"),
-        "day": number(pl.col("progression_day")),
-        "since_stop": number(pl.col("progression_day") - pl.col("last_dose")),
-        "exposure": number(
-            pl.min_horizontal("progression_day", "last_dose") - pl.col("start").fill_null(0.0)
-        ),
+        "day": number(_DAY),
+        "since_stop": number(_SINCE_STOP),
+        "exposure": number(_EXPOSURE),
         "limit": pl.lit(f"{policies.resistance_acquired_days:g}"),
     }
     pieces = template.replace("}", "{").split("{")
