@@ -13,9 +13,9 @@ from hccresist.study.values import Cells, is_missing, is_textual
 INDEX_DATE: Final = "index_date"
 """Column of `patients`: date on which the index line of treatment started, which is day 0."""
 
-_FULL: Final = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
-_MONTH: Final = r"^\d{4}-\d{2}$"
-_YEAR: Final = r"^\d{4}$"
+_FULL: Final = r"^[1-9]\d{3}-\d{2}-\d{2}([T ]\d{2}(:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$"
+_MONTH: Final = r"^[1-9]\d{3}-\d{2}$"
+_YEAR: Final = r"^[1-9]\d{3}$"
 _DATE_HINT: Final = "Write dates as YYYY-MM-DD."
 
 

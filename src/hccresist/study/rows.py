@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
@@ -121,14 +121,18 @@ class RowRule:
 
 
 def tell_broken(rules: Sequence[RowRule], frame: pl.DataFrame, place: Place) -> None:
-    """Tell every row that breaks a rule; rules that no row breaks cost one pass for all of them."""
+    """Tell every row that breaks a rule; rules that no row breaks cost one pass for all of them.
+
+    A row is not judged by a cell that has been told already: it is empty because it could not be read.
+    """
+    told = {(issue.line, issue.column) for issue in place.log.errors if issue.file == place.file}
     flags = frame.select(
         rule.broken.fill_null(value=False).any().alias(str(n)) for n, rule in enumerate(rules)
     )
     for n, rule in enumerate(rules):
         if flags[str(n)][0]:
             place.tell(
-                frame.filter(rule.broken),
+                frame.filter(rule.broken & ~pl.col(ROW).is_in(_told_lines(rule, told, place))),
                 rule.code,
                 rule.problem,
                 column=rule.column,
@@ -137,6 +141,11 @@ def tell_broken(rules: Sequence[RowRule], frame: pl.DataFrame, place: Place) -> 
                 hint=rule.hint,
                 severity=rule.severity,
             )
+
+
+def _told_lines(rule: RowRule, told: Collection[tuple[int | None, str | None]], place: Place) -> list[int]:
+    headers = {place.header(name) for name in rule.broken.meta.root_names()}
+    return [line for line, column in told if line is not None and column in headers]
 
 
 def _say(words: Words, row: Mapping[str, Any]) -> str:

@@ -151,7 +151,7 @@ def check_rules(tables: Mapping[str, RawTable], config: StudyConfig, *, log: Iss
     rules = {"survival": SURVIVAL_RULES, "treatments": TREATMENT_RULES, "responses": RESPONSE_RULES}
     for name, of_row in rules.items():
         if name in tables:
-            tell_broken(of_row, tables[name].frame, _place(tables[name], log))
+            tell_broken(of_row, _of_known_patients(tables[name], tables), _place(tables[name], log))
     if "lesions" in tables:
         check_lesions(tables["lesions"], config.policies, _place(tables["lesions"], log))
     if "patients" in tables:
@@ -168,6 +168,13 @@ def check_rules(tables: Mapping[str, RawTable], config: StudyConfig, *, log: Iss
 
 def _place(table: RawTable, log: IssueLog) -> Place:
     return Place(file=table.file, log=log, headers=table.headers)
+
+
+def _of_known_patients(table: RawTable, tables: Mapping[str, RawTable]) -> pl.DataFrame:
+    """Return the rows whose patient is known: without the index date of a patient, dates have no day."""
+    if "patients" not in tables:
+        return table.frame.clear()
+    return table.frame.join(tables["patients"].frame, on="patient_id", how="semi", maintain_order="left")
 
 
 def _check_presence(tables: Mapping[str, RawTable], log: IssueLog) -> None:

@@ -27,6 +27,7 @@ from hccresist.study.values import is_missing
 
 SNIFF_BYTES: Final = 1_000_000
 BLOCK_BYTES: Final = 16_000_000
+RECORD_BYTES: Final = 30_000_000
 DELIMITERS: Final = (",", ";", "\t")
 _BINARY: Final = bytes(c for c in range(32) if c not in (9, 10, 12, 13))
 _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -257,7 +258,7 @@ def read_blocks(text: TextFile, place: Place) -> Iterator[pl.DataFrame | None]:
                 block = _cut(data[:cut], line, text)
                 line += block.lines
                 yield _frame(block, text, place)
-            if len(carry) > 2 * BLOCK_BYTES:
+            if len(carry) > RECORD_BYTES:
                 _tell_endless(line, carry, place)
                 yield None
                 return
