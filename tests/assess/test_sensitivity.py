@@ -1,0 +1,62 @@
+"""One policy at a time, and where criteria part."""
+
+import polars as pl
+
+from hccresist.assess import assess_study
+from hccresist.assess.discordance import derive_discordance
+from hccresist.assess.sensitivity import SETTINGS, derive_sensitivity
+from hccresist.study.frames import study_from_frames
+from hccresist.study.policies import Policies
+
+
+def two_patients():
+    return study_from_frames(
+        patients=pl.DataFrame({"patient_id": ["P1", "P2"]}),
+        lesions=pl.DataFrame(
+            {
+                "patient_id": ["P1"] * 3 + ["P2"] * 3,
+                "lesion_id": ["T1"] * 6,
+                "role": ["target"] * 6,
+                "organ": ["liver"] * 6,
+                "day": [-3, 56, 112] * 2,
+                "longest_mm": [50.0, 50.0, 50.0, 50.0, 30.0, 30.0],
+                "viable_mm": [50.0, 20.0, 20.0, 50.0, 30.0, 30.0],
+            }
+        ),
+    )
+
+
+def test_every_setting_is_one_that_its_policy_takes():
+    for name, values in SETTINGS.items():
+        for value in values:
+            assert Policies.parse({name: value}).values()[name] == value
+
+
+def test_the_change_is_told_from_the_setting_in_force():
+    table = derive_sensitivity(two_patients(), criteria=["recist11"], settings={"confirm_days": (42, 70)})
+    confirmed = table.filter(pl.col("measure") == "ORR_confirmed").sort("setting")
+    # P2 answers on day 56 and again 56 days later: confirmed after 28 and 42, not after 70 days.
+    assert confirmed["setting"].to_list() == ["", "42", "70"]
+    assert confirmed["value"].to_list() == [50.0, 50.0, 0.0]
+    assert confirmed["change"].to_list() == [0.0, 0.0, -50.0]
+
+
+def test_a_setting_that_is_in_force_is_not_run_again():
+    default = Policies().confirm_days
+    table = derive_sensitivity(two_patients(), criteria=["recist11"], settings={"confirm_days": (default,)})
+    assert table["policy"].unique().to_list() == [""]
+
+
+def test_discordance_names_the_visit_and_both_rules():
+    tables = assess_study(two_patients(), criteria=["recist11", "mrecist"]).tables
+    table = derive_discordance(tables["timepoints"], tables["best_response"])
+    assert table.height == 1
+    row = table.row(0, named=True)
+    assert (row["patient_id"], row["criterion_a"], row["criterion_b"]) == ("P1", "mrecist", "recist11")
+    assert (row["best_a"], row["best_b"], row["split_day"]) == ("PR", "SD", 56.0)
+    assert (row["rule_a"], row["rule_b"]) == ("PR", "SD")
+
+
+def test_irecist_words_are_no_discordance():
+    tables = assess_study(two_patients(), criteria=["recist11", "irecist"]).tables
+    assert derive_discordance(tables["timepoints"], tables["best_response"]).is_empty()
