@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dataframely as dy
 
+from hccresist.assess.results import FURTHER_RESULTS
 from hccresist.assess.results import RESULTS as ASSESS
 from hccresist.cli import app
 from hccresist.outcomes.results import RESULTS as OUTCOMES
@@ -51,7 +52,9 @@ def render_tables() -> str:
     """Return the page of study tables and result tables."""
     study = data_dictionary().partition("\n\n")[2].replace("\n## ", "\n### ")
     parts = [NOTE, TABLES_INTRO, study, RESULTS_INTRO]
-    parts += [_render_table(name, schema) for name, schema in {**ASSESS, **OUTCOMES}.items()]
+    parts += [
+        _render_table(name, schema) for name, schema in {**ASSESS, **FURTHER_RESULTS, **OUTCOMES}.items()
+    ]
     return "".join(parts).rstrip() + "\n"
 
 

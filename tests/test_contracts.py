@@ -32,11 +32,12 @@ FLOORS = {
     "manifest": 8,
     "demo": 8,
     "doctor": 8,
-    "flow": 9,
-    "screen": 10,
-    "cli": 11,
-    "__main__": 12,
-    "__init__": 12,
+    "steps": 9,
+    "flow": 10,
+    "screen": 11,
+    "cli": 12,
+    "__main__": 13,
+    "__init__": 13,
 }
 """Room or module to its floor; a module imports only from its own room or from lower floors."""
 

@@ -12,6 +12,7 @@ import tempfile
 import traceback
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from hccresist.study.study import Study
 
 FINE, BAD_INPUT, BAD_USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
+
+ALL_STAGES: Final = ("assess", "outcomes", "report")
 
 HELP: Final = """Who resists, why, and what might overcome it, in hepatocellular carcinoma.
 
@@ -139,7 +142,8 @@ def assess(
     quiet
         Print errors only.
     """
-    return _run(study, out, ("assess",), criteria=criteria, policy=policy, formats=formats, quiet=quiet)
+    request = Request(stages=("assess",), criteria=criteria, policy=policy, formats=formats)
+    return _run(study, out, request, quiet=quiet)
 
 
 @app.command(sort_key=4)
@@ -151,6 +155,7 @@ def run(
     criteria: Words = None,
     policy: Settings = None,
     formats: str = "parquet,csv",
+    landmark: Annotated[float | None, Parameter(show_default=False)] = None,
     quiet: Quiet = False,
 ) -> int:
     """Do every stage that has its input, and write tables and report.html.
@@ -167,11 +172,15 @@ def run(
         NAME=VALUE, repeatable; see 'hccresist policies'.
     formats
         File formats of the tables: parquet, csv or both.
+    landmark
+        Day at which survival of responders and others is compared, chosen beforehand.
     quiet
         Print errors only.
     """
-    stages = ("assess", "outcomes", "report")
-    return _run(study, out, stages, criteria=criteria, policy=policy, formats=formats, quiet=quiet)
+    request = Request(
+        stages=ALL_STAGES, criteria=criteria, policy=policy, formats=formats, landmark_days=landmark
+    )
+    return _run(study, out, request, quiet=quiet)
 
 
 @app.command(sort_key=1)
@@ -198,8 +207,7 @@ def demo(
         with _usage():
             copy_demo(save_study)
     with open_demo_folder() as folder:
-        stages = ("assess", "outcomes", "report")
-        return _run(folder, out, stages, criteria=None, policy=None, formats="parquet,csv", quiet=quiet)
+        return _run(folder, out, Request(stages=ALL_STAGES), quiet=quiet)
 
 
 @app.command(sort_key=6)
@@ -288,28 +296,36 @@ def cite(folder: Annotated[Path, Parameter(name="dir")], /) -> int:
     return FINE
 
 
-def _run(
-    path: Path,
-    out: Path,
-    stages: Sequence[str],
-    *,
-    criteria: str | None,
-    policy: list[str] | None,
-    formats: str,
-    quiet: bool,
-) -> int:
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a run is asked for, as it was typed."""
+
+    stages: tuple[str, ...]
+    criteria: str | None = None
+    policy: Sequence[str] | None = None
+    formats: str = "parquet,csv"
+    landmark_days: float | None = None
+
+
+def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
     """Read a study, run stages on it and print what came of it."""
     from hccresist import screen  # noqa: PLC0415
     from hccresist.flow import check_options, run_study  # noqa: PLC0415
 
-    wanted = None if criteria is None else _split(criteria)
+    criteria = None if request.criteria is None else _split(request.criteria)
+    formats = _split(request.formats)
     with _usage():
-        check_options(out=out, stages=stages, criteria=wanted, formats=_split(formats))
-        _check_criteria(path, wanted or ())
+        check_options(out=out, stages=request.stages, criteria=criteria, formats=formats)
+        _check_criteria(path, criteria or ())
     with screen.show_progress(quiet=quiet) as progress:
-        study = _read(path, policy)
         result = run_study(
-            study, out=out, stages=stages, criteria=wanted, formats=_split(formats), progress=progress
+            _read(path, request.policy),
+            out=out,
+            stages=request.stages,
+            criteria=criteria,
+            formats=formats,
+            landmark_days=request.landmark_days,
+            progress=progress,
         )
     return _finish(result, quiet=quiet)
 

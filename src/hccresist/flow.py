@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 import polars as pl
 
-from hccresist.assess.results import RESULTS as ASSESS_RESULTS
+from hccresist import steps
+from hccresist.assess.results import FURTHER_RESULTS, RESULTS
 from hccresist.errors import ConfigError, InputError, PackageError
-from hccresist.manifest import InputDigest, Stage, build_manifest, count_attrition
+from hccresist.manifest import InputDigest, Stage, build_manifest
 from hccresist.outputs import (
     FORMATS,
     MANIFEST,
@@ -32,10 +33,6 @@ from hccresist.outputs import (
 from hccresist.runlog import RunLog
 from hccresist.study.issues import nearest
 from hccresist.study.study import Study
-
-if TYPE_CHECKING:
-    from hccresist.assess import Assessment
-    from hccresist.report.page import Report
 
 STAGES: Final = ("assess", "outcomes", "report")
 """Stages that a run can do, in order."""
@@ -84,6 +81,7 @@ def run_study(
     stages: Sequence[str] = STAGES,
     criteria: Sequence[str] | None = None,
     formats: Sequence[str] = FORMATS,
+    landmark_days: float | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run every stage that has its input, and write tables, manifest, log and report.
@@ -100,6 +98,9 @@ def run_study(
         Criteria wanted; those of the study if not given.
     formats
         ``parquet``, ``csv`` or both.
+    landmark_days
+        Day at which survival of responders and others is compared, chosen beforehand; not compared
+        if not given.
     progress
         Called with stage and number of patients done.
 
@@ -115,7 +116,15 @@ def run_study(
     OSError
         When the results cannot be written.
     """
-    return run_pieces([study], out=out, stages=stages, criteria=criteria, formats=formats, progress=progress)
+    return run_pieces(
+        [study],
+        out=out,
+        stages=stages,
+        criteria=criteria,
+        formats=formats,
+        landmark_days=landmark_days,
+        progress=progress,
+    )
 
 
 def run_pieces(
@@ -125,6 +134,7 @@ def run_pieces(
     stages: Sequence[str] = STAGES,
     criteria: Sequence[str] | None = None,
     formats: Sequence[str] = FORMATS,
+    landmark_days: float | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run a study that comes in pieces of consecutive patients; otherwise as `run_study`.
@@ -134,7 +144,14 @@ def run_pieces(
     """
     check_options(out=out, stages=stages, criteria=criteria, formats=formats)
     with open_output(out) as folder:
-        run = _Run(folder=folder, wanted=stages, criteria=criteria, formats=formats, progress=progress)
+        run = _Run(
+            folder=folder,
+            wanted=stages,
+            criteria=criteria,
+            formats=formats,
+            landmark_days=landmark_days,
+            progress=progress,
+        )
         run.assess(pieces)
         run.summarise()
         run.report()
@@ -203,6 +220,7 @@ class _Run:
     wanted: Sequence[str]
     criteria: Sequence[str] | None
     formats: Sequence[str]
+    landmark_days: float | None
     progress: Progress | None
     log: RunLog = field(default_factory=RunLog)
     digest: InputDigest = field(default_factory=InputDigest)
@@ -210,6 +228,7 @@ class _Run:
     pieces: list[Study] = field(default_factory=list[Study])
     skipped: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
     kept: dict[str, list[pl.DataFrame]] = field(default_factory=dict[str, list[pl.DataFrame]])
+    lost: set[str] = field(default_factory=set[str])
 
     # What the stages do
 
@@ -224,17 +243,17 @@ class _Run:
                         open_files[name] = files.enter_context(self.folder.open_table(name, self.formats))
                     open_files[name].write(frame)
                     self._keep(name, frame)
-        if not self.done("assess"):
-            self._discard(ASSESS_RESULTS)
-        if not self.done("outcomes"):
-            self._discard(["events"])
+        for name in self.lost:
+            self.folder.discard(name)
+            self.kept.pop(name, None)
 
     def summarise(self) -> None:
         """Take rates and survival over all patients, and write them."""
         if not self.done("outcomes"):
             return
-        for name, work in _list_summaries(self.study(), self.tables()).items():
-            frame = self._attempt("outcomes", work)
+        work = steps.list_summaries(self.study(), self.tables(), landmark_days=self.landmark_days)
+        for name, make in work.items():
+            frame = self._attempt("outcomes", make)
             if frame is not None:
                 with self.folder.open_table(name, self.formats) as file:
                     file.write(frame)
@@ -245,7 +264,7 @@ class _Run:
         if len(self.pieces) > 1:
             self._skip("report", "the study came in pieces; the report needs it whole")
         manifest = self.manifest()
-        page = self._attempt("report", lambda: _render(self.study(), self.tables(), manifest))
+        page = self._attempt("report", lambda: steps.render(self.study(), self.tables(), manifest))
         if page is None:
             return
         self.folder.add_text(REPORT, page.html)
@@ -268,11 +287,12 @@ class _Run:
                 "criteria": None if self.criteria is None else list(self.criteria),
                 "stages": list(self.wanted),
                 "formats": list(self.formats),
+                "landmark_days": self.landmark_days,
             },
-            criteria=_list_criteria(study, made),
-            attrition=_count_attrition(study, made),
+            criteria=steps.list_criteria(study, made),
+            attrition=steps.count_losses(study, made),
             warnings=[issue.record() for piece in self.pieces for issue in piece.warnings],
-            tags=[*_list_tags(study, made), *(["report"] if self.done("report") else [])],
+            tags=[*steps.list_tags(study, made), *(["report"] if self.done("report") else [])],
         )
         return {**manifest, "files": sorted(self.folder.files, key=lambda entry: str(entry["file"]))}
 
@@ -313,28 +333,33 @@ class _Run:
         frames = [*self.kept.get(name, ()), frame]
         self.kept[name] = [f.drop(_TEXT, strict=False) for f in frames] if len(self.pieces) > 1 else frames
 
-    def _discard(self, names: Iterable[str]) -> None:
-        for name in names:
-            self.folder.discard(name)
-            self.kept.pop(name, None)
-
     # How a stage is done
 
     def _assess_piece(self, piece: Study) -> dict[str, pl.DataFrame]:
         """Return response and events of the patients of one piece."""
-        assessment = self._attempt("assess", lambda: _assess(piece, self.criteria))
+        assessment = self._attempt(
+            "assess", lambda: steps.assess(piece, self.criteria), loses=[*RESULTS, *FURTHER_RESULTS]
+        )
         tables: dict[str, pl.DataFrame] = {}
         if assessment is not None:
             tables = dict(assessment.tables)
             self.skipped.append(assessment.skipped)
-        events = self._attempt("outcomes", lambda: _derive_events(piece, tables))
+            resistance = self._attempt(
+                "assess", lambda: steps.add_resistance(piece, tables), loses=["resistance"]
+            )
+            if resistance is not None:
+                tables["resistance"] = resistance
+        events = self._attempt("outcomes", lambda: steps.add_events(piece, tables), loses=["events"])
         if events is not None:
             tables["events"] = events
         self._tell("assess", sum(study.patients.height for study in self.pieces))
         return tables
 
-    def _attempt(self, stage: str, work: Callable[[], _Made]) -> _Made | None:
-        """Do a part of a stage; a failure is kept, and the stage counts as failed."""
+    def _attempt(self, stage: str, work: Callable[[], _Made], *, loses: Iterable[str] = ()) -> _Made | None:
+        """Do a part of a stage; a failure is kept, and the stage counts as failed.
+
+        `loses` names the tables that are then not whole.
+        """
         if not self.done(stage):
             return None
         self._tell(stage, 0)
@@ -347,9 +372,11 @@ class _Run:
                 trace = "".join(traceback.format_exception(error))
                 self.log.add_failure(stage, str(error), trace=trace)
                 self.stages[stage] = Stage(name=stage, status="failed", reason=_explain(error))
-                if stage == "assess":
-                    self._skip("outcomes", "assess failed")
-                return None
+        self.lost.update(loses)
+        if "best_response" in self.lost:
+            self._skip("outcomes", "assess failed")
+            self.lost.add("events")
+        return None
 
     def _skip(self, stage: str, reason: str) -> None:
         if stage in self.stages:
@@ -377,66 +404,3 @@ _KEPT_INPUTS: Final = ("patients", "survival")
 
 def _thin(study: Study) -> Study:
     return replace(study, tables={name: study.tables[name] for name in _KEPT_INPUTS if name in study.tables})
-
-
-def _assess(study: Study, criteria: Sequence[str] | None) -> Assessment:
-    from hccresist.assess import assess_study  # noqa: PLC0415  (a stage loads what it needs)
-
-    return assess_study(study, criteria=criteria)
-
-
-def _derive_events(study: Study, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    from hccresist.outcomes.endpoints import derive_events  # noqa: PLC0415
-
-    frames = {name: schema.create_empty() for name, schema in ASSESS_RESULTS.items()} | dict(tables)
-    return derive_events(study, timepoints=frames["timepoints"], best_response=frames["best_response"])
-
-
-def _list_summaries(study: Study, made: Mapping[str, pl.DataFrame]) -> dict[str, Callable[[], pl.DataFrame]]:
-    """Return result table to the work that makes it, for what there is to summarise."""
-    from hccresist.outcomes.competing import compute_cumulative_incidence  # noqa: PLC0415
-    from hccresist.outcomes.rates import compute_rates  # noqa: PLC0415
-    from hccresist.outcomes.survival import compute_curves, summarise_survival  # noqa: PLC0415
-
-    work: dict[str, Callable[[], pl.DataFrame]] = {}
-    if "best_response" in made:
-        assessed = {name: made[name] for name in ASSESS_RESULTS}
-        work["rates"] = lambda: compute_rates(study, **assessed)
-    if "events" in made:
-        events = made["events"]
-        work["survival_summary"] = lambda: summarise_survival(study, events)
-        work["survival_curves"] = lambda: compute_curves(study, events)
-        work["cumulative_incidence"] = lambda: compute_cumulative_incidence(study, events)
-    return work
-
-
-def _render(study: Study, tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, object]) -> Report:
-    from hccresist.report.page import render_report  # noqa: PLC0415
-
-    return render_report(study, tables, manifest=manifest)
-
-
-def _count_attrition(study: Study, made: Mapping[str, pl.DataFrame]) -> list[dict[str, object]]:
-    if not ASSESS_RESULTS.keys() <= made.keys():
-        return []
-    return count_attrition(study.patients["patient_id"], made["baselines"], made["timepoints"])
-
-
-def _list_criteria(study: Study, made: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return the criteria that have results, in the order of the study."""
-    if "best_response" not in made:
-        return []
-    order = list(study.config.criteria)
-    found: list[str] = sorted(made["best_response"]["criterion"].unique())
-    return sorted(found, key=lambda name: order.index(name) if name in order else len(order))
-
-
-def _list_tags(study: Study, made: Mapping[str, pl.DataFrame]) -> list[str]:
-    """Return the tags of what a run used, by which its references are chosen."""
-    tags = [f"table:{name}" for name, frame in made.items() if frame.height]
-    for name in _list_criteria(study, made):
-        base = study.config.variants.get(name, {}).get("base", name)
-        tags.append(f"criterion:{base}")
-    if "survival_summary" in made:
-        tags += [f"statistic:{word}" for word in made["survival_summary"]["statistic"].unique()]
-    return tags

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from hccresist.study.study import Study
 
 NAMES: Final = {"recist11": "RECIST 1.1", "mrecist": "mRECIST", "irecist": "iRECIST"}
+_SHOWN: Final = ("OS", "PFS", "iPFS")
 MARKS: Final = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fail": "[red]fail[/]"}
 
 
@@ -114,10 +115,13 @@ def print_result(result: RunResult) -> None:
     """Print in short what a run found, what it skipped, and where the results are."""
     console = out()
     print_warnings(cast("Sequence[Mapping[str, Any]]", result.manifest["warnings"]))
+    order = [
+        str(entry["name"]) for entry in cast("Sequence[Mapping[str, object]]", result.manifest["criteria"])
+    ]
     if "rates" in result.tables:
-        _print_rates(result.tables["rates"], console)
+        _print_rates(result.tables["rates"], order, console)
     if "survival_summary" in result.tables:
-        _print_medians(result.tables["survival_summary"], console)
+        _print_medians(result.tables["survival_summary"], order, console)
     for name, reason in cast("Mapping[str, str]", result.manifest["skipped"]).items():
         console.print(f"[yellow]skipped[/] {escape(name)}: {escape(reason)}")
     for stage in result.failed:
@@ -137,32 +141,42 @@ def print_warnings(warnings: Sequence[Mapping[str, Any]]) -> None:
         )
 
 
-def _print_rates(rates: pl.DataFrame, console: Console) -> None:
-    console.print("[bold]objective response, unconfirmed and confirmed[/] (exact 95 % interval)")
-    rows = rates.filter(measure="ORR").sort("criterion", "reader", "group", "confirmed").to_dicts()
+def _print_rates(rates: pl.DataFrame, order: Sequence[str], console: Console) -> None:
+    console.print("[bold]objective response[/] (exact 95 % interval), and confirmed")
+    rows = sorted(rates.filter(measure="ORR").to_dicts(), key=lambda row: _sort_key(row, order))
+    confirmed = {_key(row): row for row in rows if row["confirmed"]}
     for row in rows:
-        kind = "confirmed" if row["confirmed"] else "best"
-        value = "-" if row["percent"] is None else f"{row['percent']:.1f} %"
-        spread = "" if row["low"] is None else f" ({row['low']:.1f} to {row['high']:.1f})"
-        counts = f"{row['events']:>5}/{row['n']:<6}"
-        console.print(
-            f"  {_name(row):<26} {row['group']:<26} {kind:<10}{counts} {value}{spread}", markup=False
-        )
+        if not row["confirmed"]:
+            pair = f"{_rate(row):<30} {_rate(confirmed[_key(row)])}"
+            console.print(f"  {_name(row):<20} {row['group']:<26} {pair}", markup=False)
 
 
-def _print_medians(summary: pl.DataFrame, console: Console) -> None:
-    rows = summary.filter(statistic="median").sort("endpoint", "criterion", "reader", "group").to_dicts()
-    wanted = [row for row in rows if row["endpoint"] in {"OS", "PFS", "iPFS"}]
-    if wanted:
-        console.print("[bold]median in days[/] (95 % interval)")
-    for row in wanted:
+def _rate(row: Mapping[str, Any]) -> str:
+    if row["percent"] is None:
+        return f"{row['events']}/{row['n']}"
+    return f"{row['events']}/{row['n']}  {row['percent']:.1f} % ({row['low']:.1f} to {row['high']:.1f})"
+
+
+def _print_medians(summary: pl.DataFrame, order: Sequence[str], console: Console) -> None:
+    rows = [row for row in summary.filter(statistic="median").to_dicts() if row["endpoint"] in _SHOWN]
+    if rows:
+        console.print("[bold]median in days[/] (95 % interval), events/patients")
+    for row in sorted(rows, key=lambda row: (row["endpoint"], *_sort_key(row, order))):
         value = row["note"] or "-" if row["value"] is None else f"{row['value']:.0f}"
         low, high = (("?" if row[key] is None else f"{row[key]:.0f}") for key in ("low", "high"))
         name = f"{row['endpoint']} {_name(row)}".strip()
-        console.print(
-            f"  {name:<26} {row['group']:<26} {row['events']:>4}/{row['n']:<6} {value} ({low} to {high})",
-            markup=False,
-        )
+        counts = f"{row['events']}/{row['n']}"
+        console.print(f"  {name:<20} {row['group']:<26} {counts:<10} {value} ({low} to {high})", markup=False)
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    return row["criterion"], row["reader"], row["group"]
+
+
+def _sort_key(row: Mapping[str, Any], order: Sequence[str]) -> tuple[object, ...]:
+    """Criteria in the order of the study; all patients before the arms."""
+    place = order.index(row["criterion"]) if row["criterion"] in order else len(order)
+    return place, row["reader"], row["group"] != "all", row["group"]
 
 
 def _name(row: Mapping[str, Any]) -> str:

@@ -1,0 +1,112 @@
+"""What each stage does with a study: the rooms called by name, loaded when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from hccresist.assess.results import RESULTS
+from hccresist.manifest import count_attrition
+from hccresist.study.study import Study
+
+if TYPE_CHECKING:
+    from hccresist.assess import Assessment
+    from hccresist.report.page import Report
+
+ASSESSED: Final = tuple(RESULTS)
+"""Result tables of *assess* that the later stages start from."""
+
+
+def assess(study: Study, criteria: Sequence[str] | None) -> Assessment:
+    """Return the response of every patient of a study."""
+    from hccresist.assess import assess_study  # noqa: PLC0415  (a stage loads what it needs)
+
+    return assess_study(study, criteria=criteria)
+
+
+def add_resistance(study: Study, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return the resistance class of every patient, from what *assess* found."""
+    from hccresist.assess.resistance import derive_resistance  # noqa: PLC0415
+
+    return derive_resistance(study, **{name: tables[name] for name in ASSESSED})
+
+
+def add_events(study: Study, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return when each endpoint happened; without responses, survival alone."""
+    from hccresist.outcomes.endpoints import derive_events  # noqa: PLC0415
+
+    frames = {name: RESULTS[name].create_empty() for name in ASSESSED} | dict(tables)
+    return derive_events(study, timepoints=frames["timepoints"], best_response=frames["best_response"])
+
+
+def list_summaries(
+    study: Study, made: Mapping[str, pl.DataFrame], *, landmark_days: float | None
+) -> dict[str, Callable[[], pl.DataFrame]]:
+    """Return result table to the work that makes it, for what there is to summarise."""
+    from hccresist.outcomes.competing import compute_cumulative_incidence  # noqa: PLC0415
+    from hccresist.outcomes.rates import compute_rates  # noqa: PLC0415
+    from hccresist.outcomes.survival import compute_curves  # noqa: PLC0415
+
+    work: dict[str, Callable[[], pl.DataFrame]] = {}
+    if "best_response" in made:
+        assessed = {name: made[name] for name in ASSESSED}
+        work["rates"] = lambda: compute_rates(study, **assessed)
+    if "events" in made:
+        events = made["events"]
+        work["survival_summary"] = lambda: _summarise(study, made, landmark_days=landmark_days)
+        work["survival_curves"] = lambda: compute_curves(study, events)
+        work["cumulative_incidence"] = lambda: compute_cumulative_incidence(study, events)
+    return work
+
+
+def _summarise(
+    study: Study, made: Mapping[str, pl.DataFrame], *, landmark_days: float | None
+) -> pl.DataFrame:
+    """Return survival in numbers; responders are compared with others at a landmark or not at all."""
+    from hccresist.outcomes.compare import landmark_comparison  # noqa: PLC0415
+    from hccresist.outcomes.results import SurvivalSummary  # noqa: PLC0415
+    from hccresist.outcomes.survival import summarise_survival  # noqa: PLC0415
+
+    summary = summarise_survival(study, made["events"])
+    if landmark_days is None or "best_response" not in made:
+        return summary
+    compared = landmark_comparison(
+        study, made["events"], best_response=made["best_response"], landmark_days=landmark_days
+    )
+    return pl.concat([summary, compared]).sort(SurvivalSummary.primary_key())
+
+
+def render(study: Study, tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, object]) -> Report:
+    """Return the report."""
+    from hccresist.report.page import render_report  # noqa: PLC0415
+
+    return render_report(study, tables, manifest=manifest)
+
+
+def count_losses(study: Study, made: Mapping[str, pl.DataFrame]) -> list[dict[str, object]]:
+    """Return the attrition of a run, where it assessed."""
+    if "best_response" not in made:
+        return []
+    return count_attrition(study.patients["patient_id"], made["baselines"], made["timepoints"])
+
+
+def list_criteria(study: Study, made: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Return the criteria that have results, in the order of the study."""
+    if "best_response" not in made:
+        return []
+    order = list(study.config.criteria)
+    found: list[str] = sorted(made["best_response"]["criterion"].unique())
+    return sorted(found, key=lambda name: order.index(name) if name in order else len(order))
+
+
+def list_tags(study: Study, made: Mapping[str, pl.DataFrame]) -> list[str]:
+    """Return the tags of what a run used, by which its references are chosen."""
+    tags = [f"table:{name}" for name, frame in made.items() if frame.height]
+    for name in list_criteria(study, made):
+        base = study.config.variants.get(name, {}).get("base", name)
+        tags.append(f"criterion:{base}")
+    if "survival_summary" in made:
+        tags += [f"statistic:{word}" for word in made["survival_summary"]["statistic"].unique()]
+    return tags
