@@ -7,6 +7,8 @@ are stacked when they are parts of it, that is when no subject and sequence numb
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -131,22 +133,18 @@ def is_sdtm_folder(folder: Path) -> bool:
         if suffix_of(path) not in (".csv", ".csv.gz"):
             if suffix_of(path) != ".json" or b"datasetJSONVersion" in _head(path):
                 return True
-        elif b"USUBJID" in _first_line(path):
+        elif b"USUBJID" in _head(path).split(b"\n", 1)[0].upper():
             return True
     return False
 
 
 def _head(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(100_000)
-
-
-def _first_line(path: Path) -> bytes:
-    scratch = Place(file=path.name, log=IssueLog())
-    if suffix_of(path) == ".csv.gz":
-        read = read_records(path, scratch)
-        return b"" if read is None else " ".join(read[0].columns).encode()
-    return _head(path).split(b"\n", 1)[0].upper()
+    """Return the first bytes of a file, unpacked; nothing where they cannot be read."""
+    try:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+            return file.read(100_000)
+    except (OSError, EOFError, zlib.error):
+        return b""
 
 
 def _candidates(folder: Path) -> list[Path]:
