@@ -168,9 +168,9 @@ def _why_skipped(study: Study, criterion: Criterion) -> str:
 def assess_chunks(study: Study, sources: dict[Criterion, str]) -> Iterator[dict[str, pl.DataFrame]]:
     """Yield the tables of one chunk of patients after the other (reasons not rendered)."""
     policies = study.config.policies
-    readers = _readers(study)
-    for patients, tables in _chunks(study):
-        series = _all_series(patients, tables, readers)
+    readers = readers_of(study)
+    for patients, tables in chunks(study):
+        series = all_series(patients, tables, readers)
         last_day = _last_days(study, series, policies)
         frames: dict[str, list[pl.DataFrame]] = {name: [] for name in SCHEMAS}
         for name, frame in _measured(tables, series, sources, last_day, policies):
@@ -182,7 +182,8 @@ def assess_chunks(study: Study, sources: dict[Criterion, str]) -> Iterator[dict[
         yield {name: pl.concat(part) if part else empty(name) for name, part in frames.items()}
 
 
-def _chunks(study: Study) -> Iterator[tuple[pl.Series, dict[str, pl.DataFrame]]]:
+def chunks(study: Study) -> Iterator[tuple[pl.Series, dict[str, pl.DataFrame]]]:
+    """Yield some patients after the other, with their rows of the tables that *assess* reads."""
     patients = study.patients["patient_id"]
     tables = {name: study.tables[name] for name in (*READ, "procedures") if name in study.tables}
     for start in range(0, max(len(patients), 1), CHUNK):
@@ -200,7 +201,8 @@ def _rows_of(frame: pl.DataFrame, patients: pl.Series) -> pl.DataFrame:
     return frame.slice(first, int(names.search_sorted(patients[-1], side="right")) - first)
 
 
-def _readers(study: Study) -> list[str]:
+def readers_of(study: Study) -> list[str]:
+    """Return the readers of a study, ``[""]`` where it names none."""
     names: set[str] = set()
     for name in READ:
         table = study.table(name)
@@ -209,7 +211,7 @@ def _readers(study: Study) -> list[str]:
     return sorted(names) or [""]
 
 
-def _all_series(patients: pl.Series, tables: dict[str, pl.DataFrame], readers: list[str]) -> pl.DataFrame:
+def all_series(patients: pl.Series, tables: dict[str, pl.DataFrame], readers: list[str]) -> pl.DataFrame:
     """Return every patient and reader; a patient whom nobody read stands once for each reader."""
     found = [tables[name].select(KEYS).unique() for name in READ if name in tables]
     read = pl.concat(found).unique() if found else pl.DataFrame(schema=dict.fromkeys(KEYS, pl.String))
@@ -232,6 +234,18 @@ def _last_days(study: Study, series: pl.DataFrame, policies: Policies) -> Floats
     return days.fill_null(np.inf).to_numpy()
 
 
+def read_rows(
+    tables: dict[str, pl.DataFrame], series: pl.DataFrame, policies: Policies
+) -> tuple[LesionRows, Scans] | None:
+    """Return lesion rows and scans of some series, or ``None`` where they have no lesions or sums."""
+    lesions = with_sums(tables.get("lesions"), tables.get("sums"))
+    if lesions is None:
+        return None
+    read = {"lesions": lesions} | ({"visits": tables["visits"]} if "visits" in tables else {})
+    scans, ids = gather_scans(series, read, policies)
+    return lesion_rows(lesions, ids["lesions"], scans, procedures=tables.get("procedures")), scans
+
+
 def _measured(
     tables: dict[str, pl.DataFrame],
     series: pl.DataFrame,
@@ -240,16 +254,10 @@ def _measured(
     policies: Policies,
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     criteria = [criterion for criterion, source in sources.items() if source == "measured"]
-    if not criteria:
+    read = read_rows(tables, series, policies) if criteria else None
+    if read is None:
         return
-    read = {name: tables[name] for name in ("visits",) if name in tables}
-    lesions = with_sums(tables.get("lesions"), tables.get("sums"))
-    if lesions is not None:
-        read["lesions"] = lesions
-    scans, ids = gather_scans(series, read, policies)
-    if lesions is None:
-        return
-    rows = lesion_rows(lesions, ids["lesions"], scans, procedures=tables.get("procedures"))
+    rows, scans = read
     follow_up = np.flatnonzero(scans.visit_first > policies.baseline_window_end)
     steps = walk(follow_up, scans.visit_series[follow_up])
     seen: dict[tuple[object, ...], Measures] = {}

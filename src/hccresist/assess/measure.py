@@ -5,7 +5,7 @@ The result is flat: one entry a visit, series after series, each in order of day
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import numpy as np
@@ -137,8 +137,19 @@ class Measures:
     new_sites: Bools
 
 
-def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Measures:
-    """Return what the criterion measures at each visit."""
+def measure(
+    rows: LesionRows,
+    scans: Scans,
+    *,
+    criterion: Criterion,
+    policies: Policies,
+    without: int | None = None,
+) -> Measures:
+    """Return what the criterion measures at each visit.
+
+    With `without`, the target of that rank (from 0, in order of lesion_id) of each series that has more
+    than one is left out, to see whether the verdict hangs on it.
+    """
     has_rows = np.zeros(scans.n_visits, dtype=np.bool_)
     has_rows[rows.cell_visit] = True
     baseline = find_baselines(
@@ -158,6 +169,8 @@ def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: P
         criterion=criterion,
         policies=policies,
     )
+    if without is not None:
+        roles = replace(roles, target=roles.target & ~targets_of_rank(rows, roles.target, without))
     n_series = scans.series.height
     return Measures(
         baseline=baseline,
@@ -172,6 +185,14 @@ def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: P
             rows, scans, roles=roles, by_row=by_row, baseline=baseline, criterion=criterion, policies=policies
         ),
     )
+
+
+def targets_of_rank(rows: LesionRows, target: Bools, rank: int) -> Bools:
+    """Return the target of a rank in each series that has more than one."""
+    before = np.cumsum(target) - target
+    start = np.searchsorted(rows.lesion_series, rows.lesion_series)
+    number = np.bincount(rows.lesion_series[target], minlength=int(rows.lesion_series.max(initial=-1)) + 1)
+    return target & (before - before[start] == rank) & (number[rows.lesion_series] > 1)
 
 
 def _count(at: Ints, n: int) -> Ints:
