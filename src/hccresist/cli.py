@@ -55,7 +55,13 @@ def _read_release() -> str:
     return read_version("hccresist")
 
 
-app = App(name="hccresist", help=HELP, version=_read_release, help_format="plaintext")
+app = App(
+    name="hccresist",
+    help=HELP,
+    version=_read_release,
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,
+)
 
 
 @app.command(sort_key=2)

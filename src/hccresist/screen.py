@@ -162,11 +162,12 @@ def _print_medians(summary: pl.DataFrame, order: Sequence[str], console: Console
     if rows:
         console.print("[bold]median in days[/] (95 % interval), events/patients")
     for row in sorted(rows, key=lambda row: (row["endpoint"], *_sort_key(row, order))):
-        value = row["note"] or "-" if row["value"] is None else f"{row['value']:.0f}"
+        value = (row["note"] or "-").partition(":")[0] if row["value"] is None else f"{row['value']:.0f}"
         low, high = (("?" if row[key] is None else f"{row[key]:.0f}") for key in ("low", "high"))
+        spread = "" if (low, high) == ("?", "?") else f" ({low} to {high})"
         name = f"{row['endpoint']} {_name(row)}".strip()
         counts = f"{row['events']}/{row['n']}"
-        console.print(f"  {name:<20} {row['group']:<26} {counts:<10} {value} ({low} to {high})", markup=False)
+        console.print(f"  {name:<20} {row['group']:<26} {counts:<10} {value}{spread}", markup=False)
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
