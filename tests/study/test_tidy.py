@@ -112,6 +112,25 @@ def test_in_parquet_a_line_is_the_number_of_the_row(tmp_path: Path) -> None:
     assert told == [("out-of-range", "sums.parquet", 2, "P1")]
 
 
+def test_a_parquet_file_that_makes_its_reader_panic_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Polars raises no Exception but a panic for some files with a wrong row count in the footer."""
+
+    def panic(path: Path) -> pl.DataFrame:
+        raise pl.exceptions.PanicException("assertion failed")
+
+    write(tmp_path, patients="patient_id\nP1\n")
+    (tmp_path / "sums.parquet").write_bytes(b"PAR1")
+    monkeypatch.setattr(pl, "read_parquet", panic)
+    with pytest.raises(InputError) as caught:
+        read_tidy(tmp_path)
+
+    assert [(issue.code, issue.file) for issue in caught.value.issues] == [
+        ("unreadable-file", "sums.parquet")
+    ]
+
+
 def test_latin_1_is_read_with_a_warning(tmp_path: Path) -> None:
     write(tmp_path, sums="patient_id,measure,day,sum\nP1,longest,0,30\n")
     (tmp_path / "patients.csv").write_bytes("patient_id,centre\nP1,Köln\n".encode("latin-1"))

@@ -317,7 +317,7 @@ def _tell_duplicates(rows: pl.DataFrame, table: str, place: Place) -> None:
     first = pl.col(ROW).min().over(key)
     rows = rows.drop_nulls(key).sort(ROW).with_columns(first=first)
     rows = rows.filter(pl.col(ROW) > pl.col("first")).with_columns(
-        found=pl.concat_str([pl.col(name).cast(pl.String) for name in shown], separator=", ")
+        found=pl.concat_str([_shown(name) for name in shown], separator=", ", ignore_nulls=True)
     )
     names = ", ".join(place.header(name) for name in key)
     place.tell(
@@ -329,6 +329,12 @@ def _tell_duplicates(rows: pl.DataFrame, table: str, place: Place) -> None:
         expected="one row for each key",
         hint="Remove one of the two rows, or correct what should differ.",
     )
+
+
+def _shown(column: str) -> pl.Expr:
+    """Return a key column as text, without the point of whole numbers; empty text is not shown."""
+    text = pl.col(column).cast(pl.String).str.strip_suffix(".0")
+    return pl.when(text != "").then(text)
 
 
 def _tell_missing(rows: pl.DataFrame, column: str, known: pl.DataFrame, place: Place) -> None:

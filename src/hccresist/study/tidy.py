@@ -206,7 +206,7 @@ def _read_parquet(path: Path, name: str, reading: Reading, *, place: Place) -> _
     """Read a typed table; a line is then the number of its row, from 1."""
     try:
         frame = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         reason = str(error).partition("\n")[0]
         hint = "Write the file again; it may be truncated, or no Parquet file at all."
         place.error("unreadable-file", f"the file is not readable Parquet: {reason}", hint=hint)
