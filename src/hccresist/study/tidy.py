@@ -83,12 +83,10 @@ def read_tidy(folder: Path, *, policies: Policies | None = None) -> Study:
     """
     log = IssueLog()
     config, options = read_settings(folder, log)
-    if policies is not None:
-        config = replace(config, policies=policies)
+    config = replace(config, policies=policies or config.policies)
     files = _table_files(folder, log)
-    reading = Reading(
-        options=options, date_imputation=config.policies.date_imputation, index_dates=_NO_INDEX_DATES
-    )
+    imputation = config.policies.date_imputation
+    reading = Reading(options=options, date_imputation=imputation, index_dates=_NO_INDEX_DATES)
     found: list[_Read] = []
     for name in (name for name in SCHEMAS if name in files):
         read = _read_table(files[name], name, reading, log=log)
