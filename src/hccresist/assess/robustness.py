@@ -1,0 +1,351 @@
+"""How sure a verdict is: millimetres to the next category, and its probability under measurement error.
+
+Two error models are told apart. ``one_reader``: the same reader measures the same targets again (calliper
+error). ``between_readers``: another reader chooses targets of their own; baseline and follow-up of one
+reader then go together, so the spread is that of their ratio. Figures and sources stand in
+``data/measurement_error.csv``. Errors are multiplicative: the logarithm of a sum is off by a normal error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from io import BytesIO
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from hccresist.assess.criteria import Criterion, Judge, find_criterion, progression_floor
+from hccresist.assess.engine import ENGINES, all_series, chunks, find_sources, read_rows, readers_of
+from hccresist.assess.lesions import LesionRows
+from hccresist.assess.measure import Measures, measure
+from hccresist.assess.rules import Rule
+from hccresist.assess.steps import walk
+from hccresist.assess.visits import Scans
+from hccresist.assess.words import Codes
+from hccresist.study.policies import Policies
+from hccresist.study.study import Study
+
+KEY: Final = ["patient_id", "reader", "criterion", "day"]
+MODELS: Final = ("one_reader", "between_readers")
+BY_SUM: Final = (Rule.PR.label, Rule.PR_CONTINUING.label, Rule.SD.label, Rule.PD_SUM.label)
+"""Rules by which the sum alone decided."""
+CERTAIN: Final = {
+    "p_CR": (Rule.CR.label, Rule.NONTARGET_CR.label),
+    "p_PR": (Rule.CR_NONTARGET_LEFT.label,),
+    "p_PD": (
+        Rule.PD_NEW_LESION.label,
+        Rule.PD_NONTARGET.label,
+        Rule.PD_NONTARGET_RETURN.label,
+        Rule.PD_RETURN.label,
+    ),
+}
+"""Rules that no error of a diameter changes."""
+NODES: Final = 12
+"""Nodes of the Gauss–Hermite quadrature over the error of the follow-up sum."""
+
+Floats = NDArray[np.float64]
+
+
+@cache
+def error_figures() -> pl.DataFrame:
+    """Return the figures of measurement error with their sources."""
+    return pl.read_csv(BytesIO((files("hccresist") / "data" / "measurement_error.csv").read_bytes()))
+
+
+def reading_error(model: str, criterion: Criterion) -> tuple[float, float]:
+    """Return the SD of the logarithm of one reading, for one target and for several.
+
+    Of the spread between readers, which is known for the ratio of two sums, each sum carries half of
+    the variance.
+    """
+    rows = error_figures().filter(
+        pl.col("error_model") == model, pl.col("measure") == criterion.measure.value
+    )
+    if model == "between_readers":
+        ratio = float(rows["value"].item())
+        return ratio / np.sqrt(2), ratio / np.sqrt(2)
+    by_count = dict(zip(rows["lesions"].to_list(), rows["value"].to_list(), strict=True))
+    return float(by_count["one"]), float(by_count["several"])
+
+
+def derive_robustness(
+    study: Study,
+    *,
+    timepoints: pl.DataFrame,
+    baselines: pl.DataFrame,
+    criteria: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """Return, for each verdict, its margin, its probabilities, and what it hangs on.
+
+    Parameters
+    ----------
+    study
+        Checked study.
+    timepoints, baselines
+        Results of *assess*, reasons rendered.
+    criteria
+        Criteria wanted; those of the study if not given. Criteria that sum areas or look at more than
+        the sum are left out: no figure of their error is known.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a visit and error model, columns as in `hccresist.assess.robustness_results`.
+    """
+    names = criteria or study.config.criteria
+    wanted = [find_criterion(name, study.config.variants) for name in names]
+    wanted = [c for c in wanted if c.judge is Judge.SUM and not c.measure.is_area]
+    frames: list[pl.DataFrame] = []
+    for criterion in dict.fromkeys(wanted):
+        rows = timepoints.filter(pl.col("criterion") == criterion.name)
+        targets = baselines.filter(pl.col("criterion") == criterion.name)
+        rows = rows.join(targets.select([*KEY[:3], "n_targets"]), on=KEY[:3], how="left")
+        margin = rows.with_columns(_margin(criterion, study.config.policies))
+        frames += [_with_probabilities(margin, criterion, model, study.config.policies) for model in MODELS]
+    if not frames:
+        return pl.DataFrame(schema=COLUMNS)
+    flips = leave_one_out(study, criteria=[c.name for c in wanted])
+    table = pl.concat(frames).join(flips, on=KEY, how="left")
+    return (
+        table.join(_flags(study, baselines), on=[*KEY[:2], "day"], how="left")
+        .select([pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()])
+        .sort([*KEY, "error_model"])
+    )
+
+
+COLUMNS: Final[dict[str, type[pl.DataType]]] = {
+    "patient_id": pl.String,
+    "reader": pl.String,
+    "criterion": pl.String,
+    "day": pl.Float64,
+    "overall": pl.String,
+    "margin_mm": pl.Float64,
+    "toward": pl.String,
+    "p_CR": pl.Float64,
+    "p_PR": pl.Float64,
+    "p_SD": pl.Float64,
+    "p_PD": pl.Float64,
+    "error_model": pl.String,
+    "fragility": pl.Float64,
+    "flips_without": pl.String,
+    "flags": pl.String,
+}
+
+
+def _limits(criterion: Criterion, policies: Policies) -> tuple[pl.Expr, pl.Expr]:
+    """Return the sums at which PR begins and at which PD begins."""
+    response = criterion.response_percent / 100 * pl.col("baseline_mm")
+    relative = criterion.progression_percent / 100 * pl.col("nadir_mm")
+    floor = progression_floor(criterion, policies) / criterion.measure.per_mm
+    return response, pl.max_horizontal(relative, pl.col("nadir_mm") + floor)
+
+
+def _margin(criterion: Criterion, policies: Policies) -> list[pl.Expr]:
+    """Return margin_mm and toward: the nearest other category and how far its limit lies."""
+    response, progression = _limits(criterion, policies)
+    total, rule = pl.col("sum_mm"), pl.col("rule")
+    to_response = pl.when(rule == Rule.SD.label).then(total - response)
+    to_stable = pl.when(rule == Rule.PR.label).then(response - total)
+    to_complete = pl.when(rule.is_in([Rule.PR.label, Rule.PR_CONTINUING.label])).then(total)
+    to_progression = pl.when(rule.is_in(BY_SUM) & (rule != Rule.PD_SUM.label)).then(progression - total)
+    from_progression = pl.when(rule == Rule.PD_SUM.label).then(total - progression)
+    gaps = [to_response, to_stable, to_complete, to_progression, from_progression]
+    below = pl.when(total <= response).then(pl.lit("PR")).otherwise(pl.lit("SD"))
+    names = [pl.lit("PR"), pl.lit("SD"), pl.lit("CR"), pl.lit("PD"), below]
+    nearest = pl.min_horizontal(gaps)
+    toward = pl.coalesce(pl.when(gap == nearest).then(name) for gap, name in zip(gaps, names, strict=True))
+    return [nearest.alias("margin_mm"), toward.alias("toward")]
+
+
+def _with_probabilities(
+    rows: pl.DataFrame, criterion: Criterion, model: str, policies: Policies
+) -> pl.DataFrame:
+    by_sum = rows["rule"].is_in(BY_SUM).to_numpy()
+    one, several = reading_error(model, criterion)
+    sd = np.where(rows["n_targets"].fill_null(0).to_numpy() == 1, one, several)
+    p = probabilities(
+        rows["sum_mm"].fill_null(np.nan).to_numpy(),
+        rows["baseline_mm"].fill_null(np.nan).to_numpy(),
+        rows["nadir_mm"].fill_null(np.nan).to_numpy(),
+        sd=sd,
+        criterion=criterion,
+        floor_mm=progression_floor(criterion, policies) / criterion.measure.per_mm,
+    )
+    lasting = (rows["rule"] == Rule.PR_CONTINUING.label).to_numpy()
+    response = np.where(lasting, 1 - p["PD"], p["PR"])
+    found = {"p_CR": np.zeros(len(sd)), "p_PR": response, "p_SD": 1 - p["PD"] - response, "p_PD": p["PD"]}
+    sure = {name: rows["rule"].is_in(rules).to_numpy() for name, rules in CERTAIN.items()}
+    settled = np.logical_or.reduce(list(sure.values()))
+    columns = {
+        name: np.where(by_sum, value, np.where(settled, sure.get(name, False), np.nan))
+        for name, value in found.items()
+    }
+    own = np.select(
+        [rows["overall"].is_in(words).to_numpy() for words in _WORDS.values()],
+        [columns[name] for name in _WORDS],
+        default=np.nan,
+    )
+    return rows.select(*KEY, "overall", "margin_mm", "toward").with_columns(
+        **{name: pl.Series(values, nan_to_null=True) for name, values in columns.items()},
+        fragility=pl.Series(1 - own, nan_to_null=True),
+        error_model=pl.lit(model),
+    )
+
+
+_WORDS: Final = {
+    "p_CR": ["CR", "iCR"],
+    "p_PR": ["PR", "iPR"],
+    "p_SD": ["SD", "iSD"],
+    "p_PD": ["PD", "iUPD", "iCPD"],
+}
+
+
+def probabilities(
+    total: Floats, baseline: Floats, nadir: Floats, *, sd: Floats, criterion: Criterion, floor_mm: float
+) -> dict[str, Floats]:
+    r"""Return the probability that a re-reading gives PR or PD by the sum.
+
+    Sums F (now), B (baseline) and N (nadir) are read with independent errors,
+    ``log F' = log F + sd·z``; where the nadir is the baseline, N and B are one reading. Given F', PD is
+    ``N' ≤ min(F'/1.2, F' − floor)`` and PR ``B' ≥ F'/0.7``; the error of F' is integrated by Gauss–Hermite
+    quadrature.
+
+    Parameters
+    ----------
+    total, baseline, nadir
+        Sums in mm, shape (n,).
+    sd
+        SD of the logarithm of one reading, shape (n,).
+    criterion
+        Thresholds.
+    floor_mm
+        Rise in mm that PD needs besides.
+
+    Returns
+    -------
+    dict
+        PR and PD, each of shape (n,); NaN where a sum is missing or 0.
+    """
+    from scipy.special import ndtr  # noqa: PLC0415  (slow to import, needed here only)
+
+    z, weight = np.polynomial.hermite_e.hermegauss(NODES)
+    weight = weight / weight.sum()
+    shared = baseline == nadir
+    response, progression = criterion.response_percent / 100, criterion.progression_percent / 100
+    p_response, p_progression = np.zeros(len(total)), np.zeros(len(total))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        away = np.log(total / baseline * (1 / response)) / sd
+        log_nadir = np.log(nadir)
+        for node, share in zip(z, weight, strict=True):
+            now = total * np.exp(sd * node)
+            limit = np.maximum(np.minimum(now / progression, now - floor_mm), 1e-300)
+            grown = ndtr((np.log(limit) - log_nadir) / sd)
+            shrunk = ndtr(-away - node)
+            p_progression += share * grown
+            p_response += share * np.where(shared, 1.0, 1 - grown) * shrunk
+    known = (total > 0) & (baseline > 0) & (nadir > 0)
+    return {
+        "PR": np.where(known, p_response, np.nan),
+        "PD": np.where(known, p_progression, np.nan),
+    }
+
+
+def leave_one_out(study: Study, *, criteria: Sequence[str]) -> pl.DataFrame:
+    """Return, for each visit, the targets without which its overall response would be another.
+
+    Returns
+    -------
+    polars.DataFrame
+        Columns of `KEY` and `flips_without`: ranks of targets (from 1, in order of lesion_id), joined by
+        a comma. Only visits whose verdict hangs on a single one of several targets have a row.
+    """
+    sources, _ = find_sources(study, [find_criterion(name, study.config.variants) for name in criteria])
+    measured = [criterion for criterion, source in sources.items() if source == "measured"]
+    schema = {"patient_id": pl.String, "reader": pl.String, "criterion": pl.String, "day": pl.Float64}
+    frames = [pl.DataFrame(schema={**schema, "flips_without": pl.String})]
+    for patients, tables in chunks(study):
+        series = all_series(patients, tables, readers_of(study))
+        read = read_rows(tables, series, study.config.policies) if measured else None
+        if read is not None:
+            frames += [_flips(*read, criterion, study.config.policies) for criterion in measured]
+    return pl.concat(frames)
+
+
+def _flips(rows: LesionRows, scans: Scans, criterion: Criterion, policies: Policies) -> pl.DataFrame:
+    visits = np.flatnonzero(scans.visit_first > policies.baseline_window_end)
+    steps = walk(visits, scans.visit_series[visits])
+
+    def overall(measures: Measures) -> Codes:
+        engine = ENGINES[criterion.new_lesions]
+        return engine(measures, scans, steps=steps, criterion=criterion, policies=policies).overall[visits]
+
+    whole = measure(rows, scans, criterion=criterion, policies=policies)
+    verdict, mask = overall(whole), np.zeros(len(visits), dtype=np.int64)
+    most = int(whole.n_targets.max(initial=0))
+    for rank in range(most if most > 1 else 0):
+        without = measure(rows, scans, criterion=criterion, policies=policies, without=rank)
+        mask |= (overall(without) != verdict).astype(np.int64) << rank
+    hangs = np.flatnonzero(mask)
+    ranks = {0: ""} | {
+        int(m): ",".join(str(r + 1) for r in range(most) if m >> r & 1) for m in np.unique(mask[hangs])
+    }
+    return scans.series[scans.visit_series[visits[hangs]]].with_columns(
+        criterion=pl.lit(criterion.name),
+        day=pl.Series(scans.visit_last[visits[hangs]]),
+        flips_without=pl.Series(mask[hangs]).replace_strict(ranks, return_dtype=pl.String),
+    )
+
+
+def _flags(study: Study, baselines: pl.DataFrame) -> pl.DataFrame:
+    """Return, per patient, reader and day, what casts doubt on a comparison with baseline."""
+    parts = [_changed_modality(study, baselines), _treated_locally(study, baselines)]
+    found = (
+        pl.concat(part for part in parts if part is not None) if any(p is not None for p in parts) else None
+    )
+    if found is None:
+        schema = {"patient_id": pl.String, "reader": pl.String, "day": pl.Float64, "flags": pl.String}
+        return pl.DataFrame(schema=schema)
+    return found.group_by("patient_id", "reader", "day").agg(pl.col("flags").unique().sort().str.join("; "))
+
+
+def _base_days(baselines: pl.DataFrame) -> pl.DataFrame:
+    first = baselines.drop_nulls("day").sort("criterion")
+    return first.group_by("patient_id", "reader").agg(pl.col("day").first().alias("base_day"))
+
+
+def _changed_modality(study: Study, baselines: pl.DataFrame) -> pl.DataFrame | None:
+    visits = study.table("visits")
+    if visits is None or visits["modality"].null_count() == visits.height:
+        return None
+    scans = visits.drop_nulls("modality").select(
+        "patient_id", "reader", "day", pl.col("modality").cast(pl.String)
+    )
+    base = scans.join(_base_days(baselines), on=["patient_id", "reader"]).filter(
+        pl.col("day") == pl.col("base_day")
+    )
+    later = scans.join(base.select("patient_id", "reader", before="modality"), on=["patient_id", "reader"])
+    text = pl.format("modality changed from {} to {}", "before", "modality")
+    return later.filter(pl.col("modality") != pl.col("before")).select(
+        "patient_id", "reader", "day", text.alias("flags")
+    )
+
+
+def _treated_locally(study: Study, baselines: pl.DataFrame) -> pl.DataFrame | None:
+    procedures, lesions = study.table("procedures"), study.table("lesions")
+    if procedures is None or lesions is None:
+        return None
+    days = lesions.select("patient_id", "reader", "day").unique()
+    base = _base_days(baselines)
+    between = (
+        days.join(base, on=["patient_id", "reader"])
+        .join(procedures.select("patient_id", "kind", treated="day"), on="patient_id")
+        .filter(pl.col("treated") > pl.col("base_day"), pl.col("treated") <= pl.col("day"))
+    )
+    text = pl.format(
+        "{} on day {} since baseline", pl.col("kind").cast(pl.String), pl.col("treated").cast(pl.Int64)
+    )
+    return between.select("patient_id", "reader", "day", text.alias("flags"))
