@@ -94,6 +94,15 @@ def test_errors_of_the_reader_are_raised_with_those_of_the_check() -> None:
     assert [issue.code for issue in caught.value.issues] == ["unreadable", "out-of-range"]
 
 
+def test_a_row_is_not_judged_by_a_cell_that_could_not_be_read() -> None:
+    """Without the diameter that could not be read the row would seem to hold nothing."""
+    lesions = {"patient_id": ["P1"] * 2, "lesion_id": ["L1", "L2"], "day": [0.0] * 2}
+    issues = issues_of(patients=PATIENTS, lesions=lesions | {"longest_mm": ["2,3", None]})
+
+    assert [(issue.code, issue.line) for issue in issues] == [("decimal-comma", 2), ("nothing-recorded", 3)]
+    assert [issue.found for issue in issues] == ["2,3", None]
+
+
 def test_a_duplicate_key_names_both_lines_and_the_key() -> None:
     (issue,) = issues_of(patients=PATIENTS, sums={name: values * 2 for name, values in SUMS.items()})[:1]
 

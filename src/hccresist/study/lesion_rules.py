@@ -41,7 +41,7 @@ def _larger(column: str, than: str, problem: str, code: str) -> RowRule:
 
 _NODE: Final = pl.coalesce("node", pl.col("organ").cast(pl.String).is_in(NODE_ORGANS), pl.lit(value=False))
 _LARGEST: Final = pl.max_horizontal(*SIZES)
-_MEASURED: Final = pl.any_horizontal(pl.col(*SIZES).is_not_null())
+_MEASURED: Final = pl.any_horizontal(pl.col(size).is_not_null() for size in SIZES)
 _NODE_SIZE: Final = pl.coalesce("short_axis_mm", "longest_mm")
 _GONE_BUT_MEASURED: Final = pl.when(_NODE).then(_NODE_SIZE >= NORMAL_NODE_MM).otherwise(_LARGEST > 0)
 

@@ -79,7 +79,7 @@ class Place:
                 line=row[ROW],
                 column=name,
                 patient=row.get("patient_id"),
-                found=None if found is None else _show(row[found]),
+                found=None if found is None or row[found] is None else _show(row[found]),
                 expected=expected,
                 severity=severity,
             )

@@ -115,7 +115,9 @@ TREATMENT_RULES: Final = (
 RESPONSE_RULES: Final = (
     RowRule(
         code="empty-response",
-        broken=pl.all_horizontal(pl.col("overall", "target", "nontarget", "new_lesion").is_null()),
+        broken=pl.all_horizontal(
+            pl.col(name).is_null() for name in ("overall", "target", "nontarget", "new_lesion")
+        ),
         problem="no response is recorded in the row",
         column="overall",
         expected="a response",
