@@ -91,8 +91,8 @@ def assign_roles(
     there = shown.copy()
     no_baseline = baseline[rows.lesion_series] < 0
 
-    by_rule = _chosen_by_rule(rows, policies)
-    role = np.where(by_rule | (rows.role < 0), -1, rows.role)
+    by_rule = _chosen_by_rule(rows, policies) & ~no_baseline & (rows.role <= ROLE["nontarget"])
+    role = np.where(by_rule, -1, rows.role)
     part = rows.parent != np.arange(rows.n_lesions)
     unnamed = (role < 0) & ~part
     wanted = (role == ROLE["target"]) & ~rows.is_sum
