@@ -87,7 +87,7 @@ READ: Final[dict[str, tuple[str, ...]]] = {
             "DY",
         ),
     ),
-    "LB": ("TESTCD", "TEST", "ORRES", "ORRESU", "STRESC", "STRESN", "STRESU", "SPEC", "DTC", "DY"),
+    "LB": ("STAT", "TESTCD", "TEST", "ORRES", "ORRESU", "STRESC", "STRESN", "STRESU", "SPEC", "DTC", "DY"),
     "EX": ("TRT", "DOSE", "DOSU", "DOSFRQ", "OCCUR", "STDTC", "ENDTC", "STDY", "ENDY"),
     "DS": ("DECOD", "TERM", "REASND", "CAT", "SCAT", "STDTC", "STDY"),
 }

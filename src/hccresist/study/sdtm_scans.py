@@ -79,7 +79,8 @@ def _sums(domain: Domain) -> pl.DataFrame:
 
 def _visits(tr: Qualified, tu: Qualified | None) -> pl.DataFrame:
     domain = _with_method(tr, tu)
-    method = domain.column("TRMETHOD")
+    done = (words.plain(domain.column("TRSTAT")) != "NOT DONE").fill_null(value=True)
+    method = pl.when(done).then(domain.column("TRMETHOD"))
     modality = pl.when(method.is_not_null()).then(words.translate(method, words.MODALITY).fill_null("other"))
     rows = domain.records.with_columns(modality.alias("modality"), _phase(tr).alias(_PHASE)).sort(FILE, ROW)
     _tell_phases(domain, rows)
