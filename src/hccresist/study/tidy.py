@@ -24,7 +24,7 @@ from hccresist.study.text import open_text, read_blocks
 TEXT_ENDINGS: Final = (".csv", ".tsv", ".txt")
 PARQUET_ENDINGS: Final = (".parquet", ".pq")
 IGNORED_ENDINGS: Final = (".md", ".rst", ".html", ".pdf")
-IGNORED_NAMES: Final = ("readme", "license", "licence", "changelog", "notes")
+IGNORED_NAMES: Final = ("readme", "license", "licence", "changelog", "notes", "sources")
 HOPELESS: Final = 1_000
 """Problems in a file beyond which it is given up, when they are more than half of its rows."""
 _NO_INDEX_DATES: Final = pl.DataFrame(schema={"patient_id": pl.String, INDEX_DATE: pl.Date})
@@ -84,7 +84,7 @@ def read_tidy(folder: Path, *, policies: Policies | None = None) -> Study:
     log = IssueLog()
     config, options = read_settings(folder, log)
     config = replace(config, policies=policies or config.policies)
-    files = _table_files(folder, log)
+    files = table_files(folder, log)
     imputation = config.policies.date_imputation
     reading = Reading(options=options, date_imputation=imputation, index_dates=_NO_INDEX_DATES)
     found: list[_Read] = []
@@ -95,7 +95,7 @@ def read_tidy(folder: Path, *, policies: Policies | None = None) -> Study:
         found.append(read)
         if name == "patients":
             reading = replace(reading, index_dates=index_dates([read.table]))
-    sources = [*_config_source(folder), *(read.source for read in found)]
+    sources = [*config_source(folder), *(read.source for read in found)]
     return check_tables([read.table for read in found], config, log=log, sources=sources)
 
 
@@ -104,7 +104,7 @@ def is_table_file(path: Path) -> bool:
     return path.stem.lower() in SCHEMAS and path.suffix.lower() in (*TEXT_ENDINGS, *PARQUET_ENDINGS)
 
 
-def _table_files(folder: Path, log: IssueLog) -> dict[str, Path]:
+def table_files(folder: Path, log: IssueLog) -> dict[str, Path]:
     """Return the file of each table; tell tables that are there twice and files that are none."""
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -137,14 +137,16 @@ def _tell_unknown_file(path: Path, log: IssueLog) -> None:
     place.warning("unknown-file", "the file is no table of a study and was not read", hint=hint)
 
 
-def _config_source(folder: Path) -> list[Source]:
+def config_source(folder: Path) -> list[Source]:
+    """Return ``study.toml`` as a source, if there is one."""
     path = folder / CONFIG_FILE
     if not path.is_file():
         return []
-    return [Source(file=CONFIG_FILE, sha256=_hash(path), rows=0, table="study")]
+    return [Source(file=CONFIG_FILE, sha256=hash_file(path), rows=0, table="study")]
 
 
-def _hash(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -209,7 +211,18 @@ def _read_parquet(path: Path, name: str, reading: Reading, *, place: Place) -> _
         hint = "Write the file again; it may be truncated, or no Parquet file at all."
         place.error("unreadable-file", f"the file is not readable Parquet: {reason}", hint=hint)
         return None
-    names = match_headers(frame.columns, name, place)
+    rows = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)
+    table = type_parquet(frame.with_columns(rows), path, name, reading=reading, place=place)
+    if table is None:
+        return None
+    return _Read(table, Source(file=path.name, sha256=hash_file(path), rows=frame.height, table=name))
+
+
+def type_parquet(
+    frame: pl.DataFrame, path: Path, name: str, *, reading: Reading, place: Place
+) -> RawTable | None:
+    """Return rows of a Parquet file with `ROW` as a table, or ``None`` where no column name is known."""
+    names = match_headers([column for column in frame.columns if column != ROW], name, place)
     if names is None:
         return None
     if not set(names.values()) & set(known_columns(name)):
@@ -218,7 +231,5 @@ def _read_parquet(path: Path, name: str, reading: Reading, *, place: Place) -> _
         place.error("unknown-header", "no column name is known", found=found, hint=hint)
         return None
     place = replace(place, headers=_headers(names, name))
-    rows = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW)
-    frame = type_table(frame.rename(names).with_columns(rows), name, place=place, reading=reading)
-    table = RawTable(name=name, frame=frame, file=path.name, headers=place.headers)
-    return _Read(table, Source(file=path.name, sha256=_hash(path), rows=frame.height, table=name))
+    typed = type_table(frame.rename(names), name, place=place, reading=reading)
+    return RawTable(name=name, frame=typed, file=path.name, headers=place.headers)
