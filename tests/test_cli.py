@@ -230,6 +230,16 @@ def test_criteria_can_be_chosen(study, tmp_path) -> None:
     assert not list((tmp_path / "out").glob("*.parquet"))
 
 
+def test_another_line_of_treatment_can_be_looked_at(study, tmp_path, capsys) -> None:
+    out = tmp_path / "out"
+    assert main(["assess", str(study), "--out", str(out), "--line", "2"]) == 0
+    manifest = json.loads((out / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["study"]["index_line"] == 2
+    assert "line-moved" in {warning["code"] for warning in manifest["warnings"]}
+    assert main(["assess", str(study), "--out", str(out), "--line", "7"]) == 2
+    assert "No patient has a start of line 7" in capsys.readouterr().err
+
+
 def test_init_writes_a_folder_once(tmp_path, capsys) -> None:
     assert main(["init", str(tmp_path / "mine")]) == 0
     assert (tmp_path / "mine" / "study.toml").is_file()

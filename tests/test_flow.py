@@ -326,6 +326,7 @@ def test_files_appear_only_when_the_block_has_ended(tmp_path) -> None:
         ({"stages": []}, "No stage was named"),
         ({"formats": ["xlsx"]}, "There is no format 'xlsx'"),
         ({"criteria": []}, "No criterion was named"),
+        ({"landmark_days": 0.0}, "The landmark must be a day after day 0"),
         ({"criteria": ["recist99x"]}, "There is no criterion 'recist99x'"),
     ],
 )
@@ -333,6 +334,16 @@ def test_a_wrong_option_is_told_and_nothing_is_written(tmp_path, options, messag
     with pytest.raises(ConfigError, match=message):
         run_study(small_study(), out=tmp_path / "out", **options)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_responders_are_compared_with_others_at_a_landmark_or_not_at_all(tmp_path, demo_run) -> None:
+    plain = pl.read_parquet(demo_run / "survival_summary.parquet")
+    assert not plain["statistic"].str.starts_with("landmark").any()
+    result = run_study(read_demo(), out=tmp_path / "out", stages=["assess", "outcomes"], landmark_days=126)
+    compared = result.tables["survival_summary"].filter(pl.col("statistic").str.starts_with("landmark"))
+    assert set(compared["at_days"]) == {126.0}
+    assert "anderson_landmark" in result.manifest["citations"]
+    assert result.manifest["options"]["landmark_days"] == 126
 
 
 def test_progress_names_the_stages_in_order(tmp_path) -> None:

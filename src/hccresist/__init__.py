@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hccresist.report.page import Report, render_report
     from hccresist.study.frames import study_from_frames
     from hccresist.study.issues import Issue, Severity
+    from hccresist.study.lines import move_to_line
     from hccresist.study.policies import Policies
     from hccresist.study.read import read_study
     from hccresist.study.study import Study, StudyConfig
@@ -60,6 +61,7 @@ _HOMES: Final = {
     "compute_rates": "outcomes.rates",
     "derive_events": "outcomes.endpoints",
     "find_criterion": "assess",
+    "move_to_line": "study.lines",
     "read_demo": "demo",
     "read_study": "study.read",
     "render_report": "report.page",
@@ -95,6 +97,7 @@ __all__ = [
     "compute_rates",
     "derive_events",
     "find_criterion",
+    "move_to_line",
     "read_demo",
     "read_study",
     "render_report",

@@ -41,8 +41,9 @@ Words = Annotated[str | None, Parameter(show_default=False)]
 Settings = Annotated[
     list[str] | None, Parameter(name="--policy", negative="", show_default=False, allow_leading_hyphen=True)
 ]
-Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="")]
-Json = Annotated[bool, Parameter(name="--json", negative="")]
+Line = Annotated[int | None, Parameter(name="--line", show_default=False)]
+Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)]
+Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
 
 
 class UsageError(ConfigError):
@@ -128,6 +129,7 @@ def assess(
     out: Out,
     criteria: Words = None,
     policy: Settings = None,
+    line: Line = None,
     formats: str = "parquet,csv",
     quiet: Quiet = False,
 ) -> int:
@@ -143,12 +145,14 @@ def assess(
         Criteria separated by commas, for example recist11,mrecist,irecist; those of the study if not given.
     policy
         NAME=VALUE, repeatable; see 'hccresist policies'.
+    line
+        Line of treatment to look at, with its own start as day 0; the index line if not given.
     formats
         File formats of the tables: parquet, csv or both.
     quiet
         Print errors only.
     """
-    request = Request(stages=("assess",), criteria=criteria, policy=policy, formats=formats)
+    request = Request(stages=("assess",), criteria=criteria, policy=policy, line=line, formats=formats)
     return _run(study, out, request, quiet=quiet)
 
 
@@ -160,6 +164,7 @@ def run(
     out: Out,
     criteria: Words = None,
     policy: Settings = None,
+    line: Line = None,
     formats: str = "parquet,csv",
     landmark: Annotated[float | None, Parameter(show_default=False)] = None,
     quiet: Quiet = False,
@@ -176,6 +181,8 @@ def run(
         Criteria separated by commas, for example recist11,mrecist,irecist; those of the study if not given.
     policy
         NAME=VALUE, repeatable; see 'hccresist policies'.
+    line
+        Line of treatment to look at, with its own start as day 0; the index line if not given.
     formats
         File formats of the tables: parquet, csv or both.
     landmark
@@ -184,7 +191,12 @@ def run(
         Print errors only.
     """
     request = Request(
-        stages=ALL_STAGES, criteria=criteria, policy=policy, formats=formats, landmark_days=landmark
+        stages=ALL_STAGES,
+        criteria=criteria,
+        policy=policy,
+        line=line,
+        formats=formats,
+        landmark_days=landmark,
     )
     return _run(study, out, request, quiet=quiet)
 
@@ -309,6 +321,7 @@ class Request:
     stages: tuple[str, ...]
     criteria: str | None = None
     policy: Sequence[str] | None = None
+    line: int | None = None
     formats: str = "parquet,csv"
     landmark_days: float | None = None
 
@@ -317,15 +330,26 @@ def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
     """Read a study, run stages on it and print what came of it."""
     from hccresist import screen  # noqa: PLC0415
     from hccresist.flow import check_options, run_study  # noqa: PLC0415
+    from hccresist.study.lines import move_to_line  # noqa: PLC0415
 
     criteria = None if request.criteria is None else _split(request.criteria)
     formats = _split(request.formats)
     with _usage():
-        check_options(out=out, stages=request.stages, criteria=criteria, formats=formats)
+        check_options(
+            out=out,
+            stages=request.stages,
+            criteria=criteria,
+            formats=formats,
+            landmark_days=request.landmark_days,
+        )
         _check_criteria(path, criteria or ())
     with screen.show_progress(quiet=quiet) as progress:
+        study = _read(path, request.policy)
+        if request.line is not None:
+            with _usage():
+                study = move_to_line(study, request.line)
         result = run_study(
-            _read(path, request.policy),
+            study,
             out=out,
             stages=request.stages,
             criteria=criteria,

@@ -142,7 +142,7 @@ def run_pieces(
     The tables are the same as when the study comes whole. There is a report only where there is
     one piece, as it needs the whole study in memory.
     """
-    check_options(out=out, stages=stages, criteria=criteria, formats=formats)
+    check_options(out=out, stages=stages, criteria=criteria, formats=formats, landmark_days=landmark_days)
     with open_output(out) as folder:
         run = _Run(
             folder=folder,
@@ -182,6 +182,7 @@ def check_options(
     stages: Sequence[str] = STAGES,
     criteria: Sequence[str] | None = None,
     formats: Sequence[str] = FORMATS,
+    landmark_days: float | None = None,
 ) -> None:
     """Check what a run is asked for, before anything is read.
 
@@ -190,13 +191,16 @@ def check_options(
     Raises
     ------
     ConfigError
-        When a stage or format is not known, none is named, no criterion is named, or `out` holds
-        something that is not ours.
+        When a stage or format is not known, none is named, no criterion is named, the landmark is
+        not after day 0, or `out` holds something that is not ours.
     """
     _check_words("stage", stages, STAGES)
     _check_words("format", formats, FORMATS)
     if criteria is not None and not criteria:
         msg = "No criterion was named."
+        raise ConfigError(msg)
+    if landmark_days is not None and not 0 < landmark_days < float("inf"):
+        msg = f"The landmark must be a day after day 0; {landmark_days:g} is not."
         raise ConfigError(msg)
     check_output(out)
 
