@@ -30,6 +30,8 @@ from hccresist.study.study import Study
 PROGRESSION_CAUSES: Final = ("progression", "death", "procedure")
 """What can end PFS: progression, death without it, and a procedure where the policy counts it."""
 
+_ROUNDING: Final = 1e-12
+
 UNKNOWN: Final = "unknown"
 """Cause of a death whose cause is not recorded."""
 
@@ -43,9 +45,9 @@ class Incidence:
     variance: Floats
 
     def limits(self) -> tuple[Floats, Floats]:
-        """Return 95 % limits on the scale of log(−log F); NaN where F is 0 or 1."""
-        inner = (self.share > 0) & (self.share < 1)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        """Return 95 % limits on the scale of log(−log F); NaN where F is 0 or 1 but for rounding."""
+        inner = (self.share > _ROUNDING) & (self.share < 1 - _ROUNDING)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             width = Z * np.sqrt(self.variance) / (self.share * np.log(self.share))
             low, high = self.share ** np.exp(-width), self.share ** np.exp(width)
         return np.where(inner, low, np.nan), np.where(inner, high, np.nan)

@@ -86,7 +86,7 @@ def kaplan_meier(counts: Counts) -> Curve:
     Greenwood's ``s² = Σ d/(n(n − d))``.
     """
     at_risk = counts.at_risk(counts.days)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         survival: Floats = np.cumprod(1 - counts.events / at_risk, dtype=np.float64)
         variance = np.cumsum(counts.events / (at_risk * (at_risk - counts.events)))
         width = Z * np.sqrt(variance) / np.log(survival)
