@@ -42,7 +42,10 @@ from hccresist.study.study import ROW, RawTable
 from hccresist.study.tables import Lesions
 
 _SIZES: Final = ("longest", "short", "counted", "viable", "viable_short")
-_OWN: Final = ("accepted", "visit", "visitnum", "organ_recorded", "state_recorded", "reason_not_done")
+_OWN: Final = (
+    *("accepted", "visit", "visitnum", "organ_recorded", "state_recorded", "reason_not_done"),
+    "diameter_recorded_mm",
+)
 _KEY: Final = [*LESION, DAY]
 
 
@@ -192,6 +195,7 @@ def _measured(tr: Qualified, known: Identities, own: dict[str, str]) -> pl.DataF
     )
     table = _with_node(table, domain)
     table = _with_sizes(table)
+    _tell_differences(domain, rows, table)
     return pl.concat([table, _merged_rows(table, mergers)], how="diagonal")
 
 
@@ -265,7 +269,36 @@ def _with_sizes(table: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce("viable", "viable_supp").alias("viable_mm"),
         pl.coalesce("viable_short", "viable_short_supp").alias("viable_perpendicular_mm"),
         state.alias("state"),
+        pl.col("counted").alias("diameter_recorded_mm"),
     )
+
+
+def _tell_differences(domain: Domain, rows: pl.DataFrame, table: pl.DataFrame) -> None:
+    """Tell where DIAMETER is not the diameter that counts here, and where a lesion changes its site."""
+    differs = table.filter((pl.col("counted") != pl.col("size")).fill_null(value=False))
+    if differs.height:
+        first = differs.sort(FILE, ROW).row(0, named=True)
+        domain.place.warning(
+            "counted-differs",
+            f"{differs.height} results of DIAMETER differ from LDIAM (of a node LPERP), which was used;"
+            " DIAMETER is kept as diameter_recorded_mm",
+            line=first[ROW],
+            column="TRTESTCD",
+            patient=first["USUBJID"],
+            hint="Is the site of the lesion the same at every visit? A node counts by its short axis.",
+        )
+    moving = rows.filter(pl.col("site").drop_nulls().n_unique().over(LESION) > 1)
+    if moving.height:
+        first = moving.sort(FILE, ROW).row(0, named=True)
+        lesions = moving.select(LESION).n_unique()
+        domain.place.warning(
+            "site-differs",
+            f"{lesions} lesions have several sites in SUPPTR; that of TU was used, else the first",
+            line=first[ROW],
+            patient=first["USUBJID"],
+            found=first["lesion_id"],
+            hint="A lesion has one site.",
+        )
 
 
 def _state() -> pl.Expr:
