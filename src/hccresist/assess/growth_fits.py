@@ -11,7 +11,7 @@ Which series are not analysed, as in tumgr: one visit; a size of 0 at the start;
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -111,8 +111,7 @@ def fit_growth(
     rule, alpha
         How a model is selected, and the significance level of *significance*.
     interval, level
-        Wald or profile-likelihood intervals, and their confidence level. Wald limits are cut at
-        the bounds of the parameter.
+        Wald (cut at the parameter's bounds) or profile-likelihood intervals, and their level.
 
     Returns
     -------
@@ -123,10 +122,6 @@ def fit_growth(
     ------
     ConfigError
         For an unknown model, or a level outside 0 … 1.
-
-    References
-    ----------
-    tumgr 0.0.4, github.com/wilkersj/tumgr, R/gdrate.R.
     """
     chosen = _choose(models)
     _check_share("alpha", alpha)
@@ -137,7 +132,9 @@ def fit_growth(
         members = [model for model in chosen if model.family == family]
         if members:
             series, data = _gather(rows, sizes, family)
-            fits = [fit for model in members for fit in _fit_chunks(model, data, interval, level)]
+            fits = [
+                fit for model in members for fit in _fit_chunks(model, data, interval=interval, level=level)
+            ]
             parts.append(_tabulate(series, fits, family=family, rule=rule, alpha=alpha))
     return GrowthFits(
         series=pl.concat([part.series for part in parts]).sort(*KEYS, "family"),
@@ -248,20 +245,17 @@ def _data(rows: pl.DataFrame, family: Family) -> _Data:
     )
 
 
-def _fit_chunks(model: GrowthModel, data: _Data, interval: Interval, level: float) -> Iterator[_Fit]:
+def _fit_chunks(model: GrowthModel, data: _Data, *, interval: Interval, level: float) -> Iterator[_Fit]:
     for index, problem in data.chunks():
         enough = np.flatnonzero(problem.n > model.size)
         if len(enough):
-            yield _fit_chunk(model, index[enough], problem.take(enough), data, interval, level)
+            scale, part = data.scale[index[enough]], problem.take(enough)
+            fit = _fit_chunk(model, part, scale, interval=interval, level=level)
+            yield replace(fit, index=index[enough])
 
 
-def _fit_chunk(  # noqa: PLR0917
-    model: GrowthModel,
-    index: NDArray[np.int64],
-    problem: Problem,
-    data: _Data,
-    interval: Interval,
-    level: float,
+def _fit_chunk(
+    model: GrowthModel, problem: Problem, start_mm: Floats, *, interval: Interval, level: float
 ) -> _Fit:
     from scipy.special import stdtr, stdtrit  # noqa: PLC0415  (slow import)
 
@@ -286,14 +280,14 @@ def _fit_chunk(  # noqa: PLR0917
             se=se[:, usable],
             quantile=quantile[usable],
         )
-    scale = np.ones((model.size, len(index)))
+    scale = np.ones((model.size, len(n)))
     if "y0" in model.parameters:
-        scale[model.parameters.index("y0")] = data.scale[index]
+        scale[model.parameters.index("y0")] = start_mm
     status = np.where(~found.converged, 2, np.where(identified, 0, 3))
     aic = n * (np.log(2.0 * np.pi) + 1.0 + np.log(sse / n)) + 2.0 * model.size
     return _Fit(
         model=model,
-        index=index,
+        index=np.arange(len(n)),
         n=n.astype(np.int64),
         x=found.x * scale,
         se=se * scale,

@@ -94,7 +94,7 @@ def _pick(rows: Floats, parameter: NDArray[np.intp]) -> Floats:
     return rows[parameter, np.arange(rows.shape[1])]
 
 
-def _gap(model: GrowthModel, search: _Search, value: Floats, index: NDArray[np.intp]) -> Floats:
+def _gap(model: GrowthModel, search: _Search, value: Floats, *, index: NDArray[np.intp]) -> Floats:
     """Hold the parameter at `value`, fit the others from where they were, return the signed gap."""
     columns = np.arange(len(index))
     start = search.x[:, index]
@@ -115,76 +115,68 @@ def _gap(model: GrowthModel, search: _Search, value: Floats, index: NDArray[np.i
     return np.sqrt(rise / np.maximum(search.unit[index], 1e-300)) - search.quantile[index]
 
 
+@dataclass(slots=True)
+class _Bracket:
+    """Where the profile was seen below (inner) and above (outer) its target, and by how much."""
+
+    inner: Floats
+    inner_gap: Floats
+    outer: Floats
+    outer_gap: Floats
+
+
 def _find_limits(model: GrowthModel, search: _Search, se: Floats) -> Floats:
     centre = _pick(search.x, search.parameter)
-    end = np.where(
-        search.sign < 0, _pick(search.lower, search.parameter), _pick(search.upper, search.parameter)
-    )
-    inner, inner_gap = centre.copy(), -search.quantile
+    bracket = _Bracket(centre.copy(), -search.quantile, centre.copy(), -search.quantile)
     step = np.maximum(np.nan_to_num(se) * search.quantile, 1e-6)
-    outer, outer_gap, inside = _expand(model, search, inner, inner_gap, step, end)
-    return _refine(model, search, inner, inner_gap, outer, outer_gap, inside)
+    _expand(model, search, bracket, step=step)
+    return _refine(model, search, bracket)
 
 
-def _expand(  # noqa: PLR0917
-    model: GrowthModel,
-    search: _Search,
-    inner: Floats,
-    inner_gap: Floats,
-    step: Floats,
-    end: Floats,
-) -> tuple[Floats, Floats, Bools]:
+def _expand(model: GrowthModel, search: _Search, at: _Bracket, *, step: Floats) -> None:
     """Go outwards in doubling steps until the profile exceeds the target or the bound is reached."""
-    outer, outer_gap = inner.copy(), inner_gap.copy()
-    active = np.flatnonzero(outer != end)
+    down = search.sign < 0
+    end = np.where(down, _pick(search.lower, search.parameter), _pick(search.upper, search.parameter))
+    active = np.flatnonzero(at.outer != end)
     for _ in range(_EXPANSIONS):
         if not len(active):
             break
-        ahead = outer[active] + search.sign[active] * step[active]
-        value = np.where(
-            search.sign[active] < 0, np.maximum(ahead, end[active]), np.minimum(ahead, end[active])
-        )
-        gap = _gap(model, search, value, active)
-        outer[active], outer_gap[active] = value, gap
+        ahead = at.outer[active] + search.sign[active] * step[active]
+        stop = end[active]
+        value = np.where(down[active], np.maximum(ahead, stop), np.minimum(ahead, stop))
+        gap = _gap(model, search, value, index=active)
+        at.outer[active], at.outer_gap[active] = value, gap
         below = gap < 0.0
-        inner[active[below]], inner_gap[active[below]] = value[below], gap[below]
+        at.inner[active[below]], at.inner_gap[active[below]] = value[below], gap[below]
         step[active] *= 2.0
-        active = active[below & (value != end[active])]
-    return outer, outer_gap, outer_gap < 0.0
+        active = active[below & (value != stop)]
 
 
-def _refine(  # noqa: PLR0917
-    model: GrowthModel,
-    search: _Search,
-    inner: Floats,
-    inner_gap: Floats,
-    outer: Floats,
-    outer_gap: Floats,
-    inside: Bools,
-) -> Floats:
+def _refine(model: GrowthModel, search: _Search, at: _Bracket) -> Floats:
     """Close in on the crossing by the Illinois method; where there is none the bound is the limit."""
-    last_side = np.zeros(len(inner))
+    inside = at.outer_gap < 0.0
+    last_side = np.zeros(len(inside))
     active = np.flatnonzero(~inside)
     for _ in range(_REFINEMENTS):
-        width = np.abs(outer[active] - inner[active])
-        active = active[width > _TOLERANCE * np.maximum(np.abs(inner[active]), 1e-6)]
+        width = np.abs(at.outer[active] - at.inner[active])
+        active = active[width > _TOLERANCE * np.maximum(np.abs(at.inner[active]), 1e-6)]
         if not len(active):
             break
-        share = inner_gap[active] / (inner_gap[active] - outer_gap[active])
-        value = inner[active] + np.clip(share, 0.02, 0.98) * (outer[active] - inner[active])
-        gap = _gap(model, search, value, active)
-        below = gap < 0.0
-        side = np.where(below, -1.0, 1.0)
+        share = at.inner_gap[active] / (at.inner_gap[active] - at.outer_gap[active])
+        value = at.inner[active] + np.clip(share, 0.02, 0.98) * (at.outer[active] - at.inner[active])
+        gap = _gap(model, search, value, index=active)
+        side = np.where(gap < 0.0, -1.0, 1.0)
         again = side == last_side[active]
-        outer_gap[active] = np.where(below & again, outer_gap[active] / 2.0, outer_gap[active])
-        inner_gap[active] = np.where(~below & again, inner_gap[active] / 2.0, inner_gap[active])
         last_side[active] = side
-        inner[active], inner_gap[active] = (
-            np.where(below, value, inner[active]),
-            np.where(below, gap, inner_gap[active]),
-        )
-        outer[active], outer_gap[active] = (
-            np.where(below, outer[active], value),
-            np.where(below, outer_gap[active], gap),
-        )
-    return np.where(inside, outer, inner)
+        _move(at, active, value, gap=gap, again=again)
+    return np.where(inside, at.outer, at.inner)
+
+
+def _move(at: _Bracket, active: NDArray[np.intp], value: Floats, *, gap: Floats, again: Bools) -> None:
+    """Replace one end of each bracket; the other end's gap is halved when it stays twice in a row."""
+    below = gap < 0.0
+    low, high = active[below], active[~below]
+    at.outer_gap[active[below & again]] /= 2.0
+    at.inner_gap[active[~below & again]] /= 2.0
+    at.inner[low], at.inner_gap[low] = value[below], gap[below]
+    at.outer[high], at.outer_gap[high] = value[~below], gap[~below]
