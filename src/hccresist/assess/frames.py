@@ -25,15 +25,15 @@ def timepoints_frame(
     series = scans.visit_series[visits]
     known = (measures.n_evaluated[visits] > 0) & (measures.n_targets[series] > 0)
     full = known & (measures.n_evaluated[visits] == measures.n_targets[series])
-    total = _mm(measures.sum[visits], known, criterion)
+    total = measures.sum[visits]
     has_base = (measures.baseline[series] >= 0) & (measures.n_targets[series] > 0)
-    base = _mm(measures.sum[measures.baseline[series]], has_base, criterion)
-    nadir = _mm(responses.nadir[visits], responses.nadir[visits] >= 0, criterion)
+    base = np.where(has_base, measures.sum[measures.baseline[series]], -1)
+    nadir = responses.nadir[visits]
     compared = full | (responses.target[visits] == w.PD)
     new_sum = measures.new_sum[visits]
     measures_new = criterion.new_lesions is not NewLesions.PROGRESSION
     if criterion.new_lesions is NewLesions.ADDED:
-        total = total + np.where(known, _mm(np.maximum(new_sum, 0), known, criterion), 0)
+        total = total + np.maximum(new_sum, 0)
     frame = pl.DataFrame(
         {
             "day": scans.visit_last[visits],
@@ -41,12 +41,12 @@ def timepoints_frame(
             "nontarget": w.spell(responses.nontarget[visits], criterion.words),
             "new_lesion": responses.new_lesion[visits],
             "overall": w.spell(responses.overall[visits], criterion.words),
-            "sum_mm": total,
+            "sum_mm": _mm(total, known, criterion),
             "new_target_sum_mm": _mm(new_sum, (new_sum >= 0) & measures_new, criterion),
-            "baseline_mm": base,
-            "nadir_mm": nadir,
-            "change_from_baseline_percent": _change(total, base, compared),
-            "change_from_nadir_percent": _change(total, nadir, compared),
+            "baseline_mm": _mm(base, base >= 0, criterion),
+            "nadir_mm": _mm(nadir, nadir >= 0, criterion),
+            "change_from_baseline_percent": _change(total, base, compared & known),
+            "change_from_nadir_percent": _change(total, nadir, compared & known),
             "rule_code": responses.rule[visits],
             "n_targets": measures.n_targets[series],
             "n_evaluated": measures.n_evaluated[visits],
@@ -99,10 +99,13 @@ def _mm(units: Ints, known: Bools, criterion: Criterion) -> Floats:
     return np.where(known, units / criterion.measure.per_mm, np.nan)
 
 
-def _change(value: Floats, start: Floats, compared: Bools) -> Floats:
-    """Return the change in per cent, NaN where the start is 0 or unknown or the sum is incomplete."""
-    safe = np.where(start > 0, start, np.nan)
-    return np.where(compared, 100 * (value - safe) / safe, np.nan)
+def _change(value: Ints, start: Ints, compared: Bools) -> Floats:
+    """Return the change in per cent, NaN where the start is 0 or unknown or the sum is incomplete.
+
+    From whole units, so that a verdict at exactly +20 % stands beside exactly 20.0.
+    """
+    known = compared & (start > 0)
+    return np.where(known, 100 * (value - start) / np.where(known, start, 1), np.nan)
 
 
 def baselines_frame(

@@ -15,6 +15,7 @@ from hccresist.assess.criteria import Criterion, Judge
 from hccresist.assess.lesions import (
     FLUID_CODES,
     ORGAN,
+    ROLE,
     STATE,
     VASCULAR_CODES,
     LesionRows,
@@ -427,7 +428,9 @@ def _new_targets(
     slices = np.full(rows.n_lesions, -1, dtype=np.int64)
     slices[rows.cell_lesion[at_onset]] = scans.scan_slice_um[rows.scan[picked[at_onset]]]
     measurable = (first >= smallest_measurable(rows, slices, policies)) & ~np.isin(rows.organ, UNMEASURABLE)
-    mine = np.flatnonzero(roles.new_target & (onset < n_visits) & ((rows.role >= 0) | measurable))
+    mine = np.flatnonzero(
+        roles.new_target & (onset < n_visits) & ((rows.role >= ROLE["new_target"]) | measurable)
+    )
     organ = np.where(rows.node, NODE_GROUP, np.where(rows.organ < 0, ORGAN["liver"], rows.organ))
     ranked = (
         pl.DataFrame(

@@ -273,7 +273,7 @@ def nontarget_response(
     n = measures.n_nontargets[series]
     recorded = scans.flags.nontarget[visit]
     word = NONTARGET_CODES[recorded]
-    back = state.complete[series] & measures.nt_extant[visit] & (policies.reappearance_rule == "after_cr")
+    back = state.complete[series] & measures.nt_extant[visit] & (policies.reappearance_rule != "never")
     gone = (measures.nt_gone[visit] == n) & ~scans.flags.markers_abnormal[visit]
     response, rule = choose(
         [
