@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import polars as pl
 import pytest
 
@@ -82,3 +84,11 @@ def test_words_are_matched_whatever_their_case_and_punctuation(word):
     frame = pl.DataFrame({"word": [word, "sCR", None]})
     found = frame.select(words.translate(pl.col("word"), words.RESPONSE))["word"].to_list()
     assert found == ["NON-CR/NON-PD", None, None]
+
+
+def test_the_reference_page_lists_the_accepted_names(repository: Path):
+    page = (repository / "docs" / "reference" / "sdtm.md").read_text(encoding="utf-8")
+    block = page.partition("<!-- viable names -->")[2].partition("<!-- end of viable names -->")[0]
+    cells = [line.split("|")[2].strip() for line in block.splitlines() if line.startswith("|")][2:]
+    listed = [tuple(cell.split(", ")) for cell in cells]
+    assert listed == [words.VIABLE, words.VIABLE_SHORT, words.ARTERIAL]

@@ -23,7 +23,7 @@ import polars as pl
 from hccresist.study.rows import Place
 from hccresist.study.study import ROW
 from hccresist.study.text import open_text, read_blocks
-from hccresist.study.values import is_missing
+from hccresist.study.values import MISSING
 
 SUFFIXES: Final = (".csv", ".csv.gz", ".xpt", ".json", ".ndjson", ".dsjc")
 """File name endings that are read, in lower case."""
@@ -75,12 +75,12 @@ def _sha256(path: Path) -> str:
 
 def _tidy(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the frame with upper-case names, trimmed text, and null where there is no value."""
-    columns = [frame[ROW]]
-    for name in frame.columns:
-        if name != ROW:
-            text = frame[name].str.strip_chars()
-            columns.append(text.set(is_missing(text), None).alias(name.strip().upper()))
-    return pl.DataFrame(columns)
+    texts = {name.strip().upper(): pl.col(name).str.strip_chars() for name in frame.columns if name != ROW}
+    tidy = [
+        pl.when(~text.str.to_lowercase().is_in(MISSING)).then(text).alias(name)
+        for name, text in texts.items()
+    ]
+    return frame.select(ROW, *tidy)
 
 
 def _tell_twice(names: Sequence[str], place: Place) -> bool:
@@ -154,8 +154,9 @@ def _read_xpt(path: Path, place: Place) -> pl.DataFrame | None:
 
 
 def _xpt_frame(data: dict[str, list[object]], count: int, place: Place) -> pl.DataFrame | None:
-    columns = [_text_column(name, list(values)) for name, values in data.items()]
-    frame = pl.DataFrame(columns)
+    if _tell_twice(list(data), place):
+        return None
+    frame = pl.DataFrame([_text_column(name, list(values)) for name, values in data.items()])
     if count >= 0 and frame.height != count:
         found, expected = f"{frame.height} records", f"{count} records"
         problem = "the file is cut off: it holds fewer records than its header says"
