@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-SEED = 20_250_610
+SEED = 20_250_612
 PATIENTS = 60
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "hccresist" / "data" / "demo"
 ARMS = ("atezolizumab-bevacizumab", "sorafenib")
@@ -62,8 +62,8 @@ class Course:
 
 COURSES = (
     Course("progression", 0.002, 0.10, 0.0032, 35, new_lesions=0.0011, death=0.0024),
-    Course("stable", 0.004, 0.22, 0.0010, 170, necrosis=0.0010, death=0.0015),
-    Course("necrosis", 0.005, 0.15, 0.0008, 230, necrosis=0.0120, death=0.0012),
+    Course("stable", 0.007, 0.24, 0.0008, 170, necrosis=0.0010, death=0.0015),
+    Course("necrosis", 0.007, 0.18, 0.0006, 230, necrosis=0.0120, death=0.0012),
     Course("response", 0.013, 0.72, 0.0011, 330, necrosis=0.0060, death=0.0009),
     Course("complete", 0.030, 1.00, 0.0000, 9999, necrosis=0.0200, new_lesions=0.0, death=0.0003),
     Course("pseudoprogression", 0.014, 0.75, 0.0006, 500, necrosis=0.0050, flare=0.75, death=0.0006),
@@ -165,7 +165,13 @@ class Patient:
         self.rng = rng
         self.tables = tables
         self.arm = ARMS[number % 2]
-        self.course = replace(course, escape=course.escape * float(rng.lognormal(0, 0.4)))
+        self.course = replace(
+            course,
+            share=min(1.0, course.share * float(rng.uniform(0.5, 1.6))),
+            shrink=course.shrink * float(rng.lognormal(0, 0.35)),
+            grow=course.grow * float(rng.lognormal(0, 0.4)),
+            escape=course.escape * float(rng.lognormal(0, 0.4)),
+        )
         self.ecog = int(rng.choice([0, 1], p=[0.6, 0.4]))
         self.lesions = draw_lesions(rng)
         self.cut_off = float(rng.integers(430, 800))
@@ -242,7 +248,7 @@ class Patient:
         hazard = self.course.new_lesions * (4 if day > self.course.escape else 1) * 42
         seen = [lesion for lesion in self.lesions if lesion.role.startswith("new")]
         if len(seen) < 4 and self.rng.random() < 1 - math.exp(-hazard):
-            organ = _pick(self.rng, ("liver", "lung", "lymph_node", "bone"), (0.6, 0.2, 0.12, 0.08))
+            organ = _pick(self.rng, ("liver", "lung", "lymph_node", "bone"), (0.55, 0.2, 0.1, 0.15))
             role = "new_nontarget" if organ == "bone" else "new_target"
             size = float(self.rng.uniform(15.5 if organ == "lymph_node" else 10, 21))
             self.lesions.append(Lesion(f"X{len(seen) + 1}", role, organ, size, 1.0, 1.0, first_day=day))
@@ -295,7 +301,7 @@ class Patient:
             size, viable = lesion.size_mm * math.exp(grow * (day - lesion.first_day)), 1.0
         else:
             size, viable = size_at(lesion, self.course, day)
-        return size * float(self.rng.normal(1, 0.025)), viable
+        return size * float(self.rng.normal(1, 0.03)), viable
 
     def read_size(self, lesion: Lesion, size: float, viable: float, *, arterial: bool) -> dict[str, Any]:
         """Return the columns of a measured lesion."""
@@ -315,10 +321,10 @@ class Patient:
 
     def read_nontarget(self, lesion: Lesion, day: float) -> dict[str, Any]:
         """Return the columns of a lesion that is only described."""
-        late = day > self.course.escape + 60 and self.course.grow > 0.003
+        late = day > self.course.escape + 30 and self.course.grow > 0.002
         if day > 0 and lesion.role == "nontarget" and self.course.name == "complete" and day > 100:
             return {"state": "absent"}
-        if late and self.rng.random() < 0.12:
+        if late and self.rng.random() < 0.3:
             return {"state": "unequivocal_progression"}
         return {"state": "present"}
 

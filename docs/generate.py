@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import dataframely as dy
@@ -104,7 +105,8 @@ def render_policies() -> str:
 
 def render_cli() -> str:
     """Return the page of commands."""
-    text = _drop_contents(app.generate_docs())
+    with _called_hccresist():
+        text = _drop_contents(app.generate_docs())
     codes = (
         "\n## Exit codes\n\n"
         "| code | meaning |\n| --- | --- |\n"
@@ -113,6 +115,18 @@ def render_cli() -> str:
         "Results go to standard output, progress and messages to standard error.\n"
     )
     return NOTE + text.replace("# hccresist\n", "# Command line\n", 1).rstrip() + "\n" + codes
+
+
+@contextmanager
+def _called_hccresist() -> Generator[None]:
+    """Let the command be called hccresist, however this script was started."""
+    main_module, arguments = sys.modules["__main__"], sys.argv
+    spec = main_module.__spec__
+    main_module.__spec__, sys.argv = None, ["hccresist"]
+    try:
+        yield
+    finally:
+        main_module.__spec__, sys.argv = spec, arguments
 
 
 def _drop_contents(text: str) -> str:

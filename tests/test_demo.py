@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from hccresist.cli import main
 from hccresist.demo import copy_demo, open_demo_folder, read_demo
 from hccresist.errors import ConfigError
 from hccresist.study.study import Study
@@ -61,6 +62,22 @@ def test_no_event_lies_after_the_end_of_follow_up(demo) -> None:
     ):
         late = demo.tables[name].join(follow_up, on="patient_id").filter(pl.col(column) > pl.col("os_days"))
         assert late.is_empty(), name
+
+
+def test_the_tutorial_says_what_the_demo_says(tmp_path, capsys) -> None:
+    assert main(["demo", "--out", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    tutorial = (SCRIPT.parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    shown = [line for line in tutorial.splitlines() if "/60  " in line]
+    assert len(shown) == 3
+    assert set(shown) <= set(printed)
+    points = pl.read_parquet(tmp_path / "out" / "timepoints.parquet").filter(pl.col("patient_id") == "D11")
+    swelling = points.filter(pl.col("criterion") == "irecist")
+    assert "**D11**" in tutorial
+    assert swelling["overall"][0] == "iUPD"
+    assert swelling["sum_mm"][2] < swelling["baseline_mm"][2]
+    assert "iPR" in swelling["overall"].to_list()
+    assert points.filter(pl.col("criterion") == "recist11")["overall"][0] == "PD"
 
 
 def test_the_script_writes_the_files_that_are_bundled(tmp_path) -> None:

@@ -245,7 +245,8 @@ class _Run:
                 for name, frame in self._assess_piece(piece).items():
                     if name not in open_files:
                         open_files[name] = files.enter_context(self.folder.open_table(name, self.formats))
-                    open_files[name].write(frame)
+                    with self.log.time("write"):
+                        open_files[name].write(frame)
                     self._keep(name, frame)
         for name in self.lost:
             self.folder.discard(name)
