@@ -51,8 +51,8 @@ manifest and in the report. `hccresist policies` prints this list.
 
 def render_tables() -> str:
     """Return the page of study tables and result tables."""
-    study = data_dictionary().partition("\n\n")[2].replace("\n## ", "\n### ")
-    parts = [NOTE, TABLES_INTRO, study, RESULTS_INTRO]
+    study = data_dictionary().partition("\n\n")[2].replace("\n## ", "\n### ").rstrip()
+    parts = [NOTE, TABLES_INTRO, study, "\n\n", RESULTS_INTRO]
     parts += [
         _render_table(name, schema) for name, schema in {**ASSESS, **FURTHER_RESULTS, **OUTCOMES}.items()
     ]
