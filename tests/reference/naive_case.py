@@ -285,6 +285,7 @@ def choose_targets(case: Case) -> list[Lesion]:
         lesion
         for lesion in case.lesions
         if not lesion.part_of
+        and not recorded_new(lesion)
         and measurable(case, lesion)
         and not treated_before(case, lesion)
         and not small_hilar_node(case, lesion)
@@ -305,6 +306,11 @@ def within_limits(lesions: list[Lesion], *, total: int, each: int) -> list[Lesio
     return taken
 
 
+def recorded_new(lesion: Lesion) -> bool:
+    """Step 4.3: recorded new roles stand."""
+    return lesion.role in {"new_target", "new_nontarget"}
+
+
 def by_rule(case: Case) -> bool:
     """Step 4.3: whether targets are chosen by rule."""
     return case.policy["target_selection"] == "rule" or all(lesion.role is None for lesion in case.lesions)
@@ -316,11 +322,12 @@ def roles_by_rule(case: Case) -> None:
     for lesion in case.lesions:
         if lesion.part_of or lesion in case.targets:
             continue
-        if was_there(case, lesion):
-            if not is_ignored(case, lesion):
-                case.nontargets.append(lesion)
-        else:
+        if recorded_new(lesion):
+            case.new.append((lesion, lesion.role))
+        elif not was_there(case, lesion):
             case.new.append((lesion, role_when_new(case, lesion)))
+        elif not is_ignored(case, lesion):
+            case.nontargets.append(lesion)
 
 
 def is_ignored(case: Case, lesion: Lesion) -> bool:
@@ -386,7 +393,7 @@ def sum_as_target(case: Case) -> None:
 def assign_roles(case: Case) -> None:
     """Step 4."""
     if case.baseline is None:
-        case.new = [(lesion, lesion.role) for lesion in case.lesions if (lesion.role or "").startswith("new")]
+        case.new = [(lesion, lesion.role) for lesion in case.lesions if recorded_new(lesion)]
         return
     if case.followup:
         (roles_by_rule if by_rule(case) else recorded_roles)(case)

@@ -33,9 +33,11 @@ def sums_of_visit(case: Case, k: int) -> tuple[int | None, bool]:
 
 def find_nadir(case: Case, earlier: Rows, baseline: int | None) -> int | None:
     """Step 5: the smallest complete sum before this visit."""
-    sums = [baseline] if case.policy["nadir_includes_baseline"] else []
-    sums += [tp["sum"] for tp in earlier if tp["complete"] or case.policy["ne_updates_nadir"]]
-    return min((value for value in sums if value is not None), default=None)
+    sums = [tp["sum"] for tp in earlier if tp["complete"] or case.policy["ne_updates_nadir"]]
+    sums = [value for value in sums if value is not None]
+    if baseline is not None and (case.policy["nadir_includes_baseline"] or not sums):
+        sums.append(baseline)
+    return min(sums, default=None)
 
 
 def last_overall(earlier: Rows) -> str | None:
@@ -45,7 +47,7 @@ def last_overall(earlier: Rows) -> str | None:
 
 def after_cr(case: Case, earlier: Rows) -> bool:
     """Steps 5.5 and 6.4: overall CR stood at the last visit other than NE."""
-    return case.policy["reappearance_rule"] == "after_cr" and last_overall(earlier) in {"CR", "iCR"}
+    return case.policy["reappearance_rule"] != "never" and last_overall(earlier) in {"CR", "iCR"}
 
 
 def target_reappears(case: Case, k: int, earlier: Rows) -> bool:
