@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -232,8 +233,8 @@ def test_atezolizumab_tells_how_few_are_evaluable() -> None:
     table = patterns_of(study)
     rates = derive_pattern_rates(table).filter(pl.col("denominator") == "evaluable")
     n = dict(zip(rates["definition"], rates["n"], strict=True))
-    # 43 patients have a scan before the baseline, one of them within 84 days with a sum at baseline:
-    # definitions by growth can hardly be judged. Matos 2020 needs no such scan.
+    # One patient has two scans before treatment, 42 have one that is older than the baseline window:
+    # definitions by growth cannot be judged. Matos 2020 needs no such scan.
     before = sizes_from_sums(study).filter(pl.col("phase") == "before")["patient_id"].n_unique()
     assert before < 50
     assert max(n[name] for name in ("champiat_2017", "kas_2020", "wong_2019", "kim_2021_hcc")) <= before
@@ -258,3 +259,8 @@ def test_sizes_are_checked_against_their_contract() -> None:
     doubled = pl.concat([sizes, sizes.with_columns(pl.col("day") + 0.5)])
     with pytest.raises(Exception, match="one_baseline"):
         derive_patterns(study, **given, sizes=doubled)
+
+
+def test_the_page_names_every_definition() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "explanation" / "hyperprogression.md").read_text("utf-8")
+    assert [name for name in DEFINITIONS if f"`{name}`" not in page] == []

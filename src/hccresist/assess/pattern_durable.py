@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hccresist.assess.pattern_facts import before_new_therapy
 from hccresist.assess.pattern_records import KEYS, Clause, Definition, Rule, judge, number, text
 from hccresist.study.study import Study
 
@@ -83,7 +84,8 @@ def _judge_lasting(
     criterion: str,
 ) -> pl.DataFrame:
     month = study.config.policies.hpd_month_length
-    rows = timepoints.filter(pl.col("criterion") == criterion, pl.col("overall") != "NE")
+    rows = before_new_therapy(study, timepoints)
+    rows = rows.filter(pl.col("criterion") == criterion, pl.col("overall") != "NE")
     last = rows.group_by(KEYS).agg(pl.col("day").max().alias("last_day"))
     best = best_response.filter(pl.col("criterion") == criterion)
     best = best.select(*KEYS, pl.col("first_response_day").alias("begin"), "progression_day")

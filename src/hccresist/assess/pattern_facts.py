@@ -32,6 +32,26 @@ def series_of(study: Study, *tables: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([named, rest.with_columns(pl.lit("").alias("reader"))]).sort(KEYS)
 
 
+def before_new_therapy(study: Study, timepoints: pl.DataFrame) -> pl.DataFrame:
+    """Return the timepoints up to the start of a later line or the first local procedure on treatment."""
+    if study.config.policies.new_therapy != "censor":
+        return timepoints
+    starts: list[pl.DataFrame] = []
+    treatments, procedures = study.table("treatments"), study.table("procedures")
+    if treatments is not None:
+        later = treatments.filter(pl.col("line") > study.config.index_line)
+        starts.append(later.select("patient_id", pl.col("start_day").alias("new_day")))
+    if procedures is not None:
+        local = procedures.filter(pl.col("day") > study.config.policies.baseline_window_end)
+        starts.append(local.select("patient_id", pl.col("day").alias("new_day")))
+    if not starts:
+        return timepoints
+    first = pl.concat(starts).group_by("patient_id").agg(pl.col("new_day").min())
+    kept = timepoints.join(first, on="patient_id", how="left", maintain_order="left")
+    inside = (pl.col("day") <= pl.col("new_day")).fill_null(value=True)
+    return kept.filter(inside).drop("new_day")
+
+
 def gather_facts(
     study: Study,
     series: pl.DataFrame,

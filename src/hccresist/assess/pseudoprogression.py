@@ -16,6 +16,7 @@ from typing import Final
 
 import polars as pl
 
+from hccresist.assess.pattern_facts import before_new_therapy
 from hccresist.assess.pattern_records import KEYS, Clause, Definition, Rule, Verification, judge, number, text
 from hccresist.study.study import Study
 
@@ -152,26 +153,6 @@ def judge_pseudoprogression(
     return rows + [_judge_marker(study, series, timepoints, test=test) for test in MARKERS]
 
 
-def before_new_therapy(study: Study, timepoints: pl.DataFrame) -> pl.DataFrame:
-    """Return the timepoints up to the start of a later line or the first local procedure on treatment."""
-    if study.config.policies.new_therapy != "censor":
-        return timepoints
-    starts: list[pl.DataFrame] = []
-    treatments, procedures = study.table("treatments"), study.table("procedures")
-    if treatments is not None:
-        later = treatments.filter(pl.col("line") > study.config.index_line)
-        starts.append(later.select("patient_id", pl.col("start_day").alias("new_day")))
-    if procedures is not None:
-        local = procedures.filter(pl.col("day") > study.config.policies.baseline_window_end)
-        starts.append(local.select("patient_id", pl.col("day").alias("new_day")))
-    if not starts:
-        return timepoints
-    first = pl.concat(starts).group_by("patient_id").agg(pl.col("new_day").min())
-    kept = timepoints.join(first, on="patient_id", how="left", maintain_order="left")
-    inside = (pl.col("day") <= pl.col("new_day")).fill_null(value=True)
-    return kept.filter(inside).drop("new_day")
-
-
 def _judge_reversal(item: Reversal, series: pl.DataFrame, timepoints: pl.DataFrame) -> pl.DataFrame:
     rows = timepoints.filter(pl.col("criterion") == item.criterion)
     derived = not rows.is_empty()
@@ -182,7 +163,7 @@ def _judge_reversal(item: Reversal, series: pl.DataFrame, timepoints: pl.DataFra
         pl.when(pl.lit(not derived))
         .then(pl.lit(f"criterion {item.criterion} was not derived"))
         .when(~seen)
-        .then(pl.lit("there is no evaluable assessment after baseline"))
+        .then(pl.lit("there is no evaluable assessment after baseline and before new therapy"))
     )
     test = (
         pl.when(first.is_null())
