@@ -8,7 +8,7 @@ import polars as pl
 
 from hccresist.study import sdtm_map as words
 from hccresist.study.issues import Severity
-from hccresist.study.sdtm_files import FILE, Domain, tell_records
+from hccresist.study.sdtm_files import FILE, Domain
 from hccresist.study.sdtm_time import DAY, Clock, read_dates, take_placed, with_days
 from hccresist.study.study import ROW, RawTable
 from hccresist.study.tables import Patients
@@ -50,8 +50,7 @@ def read_clock(dm: Domain | None, *, imputation: str) -> Clock:
             f"{exposed} subjects have no RFSTDTC; their day 0 is the first exposure (RFXSTDTC)",
             column="RFSTDTC",
         )
-    tell_records(
-        dm,
+    dm.tell(
         dm.records.filter(first["partial"]),
         "partial-start",
         f"the reference date is partial and was read as the {imputation} day of what it leaves open",
@@ -110,8 +109,7 @@ def _age(dm: Domain, rows: pl.DataFrame) -> pl.Expr:
     factor = unit.fill_null("YEARS").replace_strict(words.YEARS, default=None, return_dtype=pl.Float64)
     age = dm.column("AGE").cast(pl.Float64, strict=False)
     if "AGE" in rows.columns:
-        tell_records(
-            dm,
+        dm.tell(
             rows.filter(dm.column("AGE").is_not_null() & (age.is_null() | factor.is_null())),
             "unknown-age",
             "the age is no number, or its unit is not known; it was left out",
@@ -128,8 +126,7 @@ def _tell_sex(dm: Domain, rows: pl.DataFrame) -> None:
     if "SEX" not in rows.columns:
         return
     unknown = rows.filter(pl.col("SEX").is_not_null() & words.translate(pl.col("SEX"), words.SEX).is_null())
-    tell_records(
-        dm,
+    dm.tell(
         unknown,
         "unknown-sex",
         "the sex is not known and was left out",

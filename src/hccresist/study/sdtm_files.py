@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import polars as pl
 
@@ -108,6 +108,22 @@ class Domain:
     def with_records(self, records: pl.DataFrame) -> Domain:
         """Return the domain with other records."""
         return replace(self, records=records)
+
+    def tell(self, rows: pl.DataFrame, code: str, problem: str, **words: Any) -> None:  # noqa: ANN401
+        """Tell a problem for records of the domain, each under its own file.
+
+        Parameters
+        ----------
+        rows
+            Records concerned, with their line, `FILE` and ``USUBJID``.
+        code, problem, **words
+            As in `Place.tell`.
+        """
+        if rows.is_empty():
+            return
+        rows = rows.with_columns(patient_id=pl.col("USUBJID"))
+        for (file,), part in rows.partition_by(FILE, as_dict=True, maintain_order=True).items():
+            Place(file=str(file), log=self.log).tell(part.drop(FILE), code, problem, **words)
 
     def column(self, variable: str) -> pl.Expr:
         """Return a variable, null where the domain has no such column."""
@@ -334,27 +350,3 @@ def _tell_clashes(name: str, parts: list[Domain], log: IssueLog) -> bool:
         " other domains beside it.",
     )
     return True
-
-
-def row_place(domain: Domain, file: str) -> Place:
-    """Return the place of messages about records of one file of a domain."""
-    return Place(file=file, log=domain.log)
-
-
-def tell_records(domain: Domain, rows: pl.DataFrame, code: str, problem: str, **words: object) -> None:
-    """Tell a problem for records of a domain, each under its own file; see `Place.tell`.
-
-    Parameters
-    ----------
-    domain
-        The domain.
-    rows
-        Records concerned, with their line, `FILE` and ``USUBJID``.
-    code, problem, **words
-        As in `Place.tell`.
-    """
-    if rows.is_empty():
-        return
-    rows = rows.with_columns(patient_id=pl.col("USUBJID"))
-    for (file,), part in rows.partition_by(FILE, as_dict=True, maintain_order=True).items():
-        row_place(domain, str(file)).tell(part.select(pl.exclude(FILE)), code, problem, **words)  # pyright: ignore[reportArgumentType]

@@ -15,7 +15,7 @@ import polars as pl
 from hccresist.study import codes
 from hccresist.study import sdtm_map as words
 from hccresist.study.issues import Severity
-from hccresist.study.sdtm_files import FILE, Domain, tell_records
+from hccresist.study.sdtm_files import FILE, Domain
 from hccresist.study.sdtm_supp import PREFIX, Qualified, covariate_names
 from hccresist.study.study import ROW
 from hccresist.study.tables import Lesions
@@ -102,8 +102,7 @@ def identities(tu: Qualified | None) -> Identities:
 
 
 def _tell_roles(domain: Domain, rows: pl.DataFrame) -> None:
-    tell_records(
-        domain,
+    domain.tell(
         rows.filter(pl.col("lesion_id").is_null()),
         "no-lesion-id",
         "the record names no lesion and was left out",
@@ -113,8 +112,7 @@ def _tell_roles(domain: Domain, rows: pl.DataFrame) -> None:
         severity=Severity.WARNING,
     )
     unknown = rows.filter(pl.col("recorded").is_not_null() & pl.col("role").is_null())
-    tell_records(
-        domain,
+    domain.tell(
         unknown,
         "unknown-role",
         "the role of the lesion is not known; its group in TR serves instead",
@@ -126,8 +124,7 @@ def _tell_roles(domain: Domain, rows: pl.DataFrame) -> None:
     )
     several = rows.filter(pl.col("role").drop_nulls().n_unique().over(LESION) > 1).drop_nulls("lesion_id")
     first = several.sort(FILE, ROW).with_columns(first=pl.col("recorded").first().over(LESION))
-    tell_records(
-        domain,
+    domain.tell(
         first.filter(pl.col("recorded") != pl.col("first")),
         "role-changed",
         "the lesion was called {first} before; that was used",
@@ -177,8 +174,7 @@ def _merged_lesions(domain: Domain, rows: pl.DataFrame) -> pl.DataFrame:
             kept.append({**{name: row[name] for name in LESION}, "parts": parts})
         else:
             lost.append(at)
-    tell_records(
-        domain,
+    domain.tell(
         candidates[lost],
         "unknown-merger",
         "the lesion has merged, but not said of which; it is followed as a lesion of its own",

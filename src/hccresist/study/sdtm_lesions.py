@@ -25,7 +25,7 @@ import polars as pl
 
 from hccresist.study import sdtm_map as words
 from hccresist.study.issues import Severity
-from hccresist.study.sdtm_files import FILE, Domain, tell_records
+from hccresist.study.sdtm_files import FILE, Domain
 from hccresist.study.sdtm_identity import (
     LESION,
     Identities,
@@ -152,8 +152,7 @@ def _tell_viable(tr: Qualified) -> None:
     for name in names:
         text = tr.domain.records[PREFIX + name]
         strange = text.is_not_null() & text.cast(pl.Float64, strict=False).is_null()
-        tell_records(
-            tr.domain,
+        tr.domain.tell(
             tr.domain.records.filter(strange),
             "unknown-viable",
             f"qualifier {name} is no number and was left out",

@@ -14,7 +14,7 @@ import polars as pl
 
 from hccresist.study import sdtm_map as words
 from hccresist.study.issues import Severity
-from hccresist.study.sdtm_files import FILE, Domain, tell_records
+from hccresist.study.sdtm_files import FILE, Domain
 from hccresist.study.sdtm_identity import with_reader
 from hccresist.study.sdtm_time import DAY, Clock, fill_from_visit, take_placed, with_days
 from hccresist.study.study import ROW, RawTable
@@ -139,8 +139,7 @@ def _tell_words(domain: Domain, rows: pl.DataFrame) -> None:
     """Tell words that are no response: each one of our criteria, counted for the others."""
     strange = rows.filter(pl.col("declared") & pl.col("text").is_not_null() & pl.col("word").is_null())
     ours = pl.col("criterion").is_in(CRITERIA)
-    tell_records(
-        domain,
+    domain.tell(
         strange.filter(ours),
         "unknown-response",
         "this is no response; the record counts as without one",
@@ -182,8 +181,7 @@ def _tell_repeats(domain: Domain, rows: pl.DataFrame) -> None:
     key = [*_KEY, "column"]
     twice = rows.with_columns(__found=found).filter(pl.len().over(key) > 1)
     differ = twice.filter(pl.col("__found").n_unique().over(key) > 1)
-    tell_records(
-        domain,
+    domain.tell(
         differ.with_columns(__first=pl.col(ROW).min().over(key)).filter(pl.col(ROW) > pl.col("__first")),
         "repeated-response",
         "line {__first} has another response of this test for the same reader, criterion and day",

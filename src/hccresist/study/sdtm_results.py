@@ -8,7 +8,7 @@ import polars as pl
 
 from hccresist.study import sdtm_map as words
 from hccresist.study.issues import Severity
-from hccresist.study.sdtm_files import FILE, Domain, tell_records
+from hccresist.study.sdtm_files import FILE, Domain
 from hccresist.study.study import ROW
 
 KIND: Final = "__kind"
@@ -120,8 +120,7 @@ def _tell_units(domain: Domain, sized: pl.DataFrame, *, assume_mm: bool) -> None
             column="TRSTRESU",
             patient=first["USUBJID"],
         )
-    tell_records(
-        domain,
+    domain.tell(
         sized.filter(unit.is_not_null() & ~unit.is_in(list(words.MILLIMETRES))),
         "unknown-unit",
         "a diameter has a unit that is not read",
@@ -138,8 +137,7 @@ def _tell_units(domain: Domain, sized: pl.DataFrame, *, assume_mm: bool) -> None
             column="TRSTRESU",
         )
     elif bare.height:
-        tell_records(
-            domain,
+        domain.tell(
             bare,
             "missing-unit",
             "a diameter has no unit",
@@ -150,8 +148,7 @@ def _tell_units(domain: Domain, sized: pl.DataFrame, *, assume_mm: bool) -> None
 
 
 def _tell_words(domain: Domain, rows: pl.DataFrame) -> None:
-    tell_records(
-        domain,
+    domain.tell(
         rows,
         "unknown-result",
         "the result is neither a number nor a state that is known; it was left out",
@@ -189,8 +186,7 @@ def tell_repeats(domain: Domain, key: list[str]) -> None:
     if rows.is_empty():
         return
     differ = rows.filter(pl.col("__found").n_unique().over(*key, KIND) > 1)
-    tell_records(
-        domain,
+    domain.tell(
         differ.with_columns(__first=pl.col(ROW).min().over(*key, KIND)).filter(
             pl.col(ROW) > pl.col("__first")
         ),

@@ -13,7 +13,7 @@ import polars as pl
 
 from hccresist.study import sdtm_map as words
 from hccresist.study.issues import Severity
-from hccresist.study.sdtm_files import FILE, Domain, tell_records
+from hccresist.study.sdtm_files import FILE, Domain
 from hccresist.study.sdtm_results import KIND, VALUE, tell_repeats
 from hccresist.study.sdtm_supp import PREFIX, Qualified
 from hccresist.study.sdtm_time import DAY
@@ -120,8 +120,7 @@ def _phase(tr: Qualified) -> pl.Expr:
 
 def _tell_phases(domain: Domain, rows: pl.DataFrame) -> None:
     differ = rows.filter(pl.col(_PHASE).drop_nulls().n_unique().over(_SCAN) > 1)
-    tell_records(
-        domain,
+    domain.tell(
         differ.unique(_SCAN, keep="first", maintain_order=True),
         "arterial-phase-conflict",
         "the scan is said to have an arterial phase and to have none; it was left open",

@@ -14,7 +14,7 @@ from typing import Final
 import polars as pl
 
 from hccresist.study.issues import Severity
-from hccresist.study.sdtm_files import FILE, Domain, tell_records
+from hccresist.study.sdtm_files import FILE, Domain
 from hccresist.study.study import ROW
 
 PREFIX: Final = "q:"
@@ -128,8 +128,7 @@ def _tell_unlinked(rows: pl.DataFrame, linked: pl.DataFrame, supp: Domain) -> No
 def _tell_conflicts(linked: pl.DataFrame, supp: Domain) -> None:
     key = ["__record", "QNAM"]
     twice = linked.filter(pl.col("QVAL").n_unique().over(key) > 1)
-    tell_records(
-        supp,
+    supp.tell(
         twice.sort(FILE, ROW).unique([ROW, FILE], keep="first", maintain_order=True),
         "qualifier-conflict",
         "the qualifier has several values for one record; the first was used",

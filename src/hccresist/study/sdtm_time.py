@@ -19,7 +19,7 @@ from typing import Final
 import polars as pl
 
 from hccresist.study.issues import Severity
-from hccresist.study.sdtm_files import FILE, Domain, tell_records
+from hccresist.study.sdtm_files import FILE, Domain
 from hccresist.study.study import ROW
 
 DAY: Final = "day"
@@ -100,8 +100,7 @@ def _tell_unreadable(domain: Domain, variable: str, dates: pl.Series) -> None:
     rows = domain.records.filter(dates.is_null() & domain.records[variable].is_not_null())
     is_open = rows[variable].str.contains(_OPEN)
     words = {"column": variable, "found": variable, "expected": "YYYY-MM-DD"}
-    tell_records(
-        domain,
+    domain.tell(
         rows.filter(is_open),
         "open-date",
         "the date has no year and cannot be placed",
@@ -109,8 +108,7 @@ def _tell_unreadable(domain: Domain, variable: str, dates: pl.Series) -> None:
         severity=Severity.WARNING,
         **words,
     )
-    tell_records(
-        domain,
+    domain.tell(
         rows.filter(~is_open),
         "not-a-date",
         "this is not an ISO 8601 date",
@@ -129,8 +127,7 @@ def study_days(domain: Domain, variable: str) -> pl.Series:
     wrong = (text.is_not_null() & (number.is_null() | (number == 0) | (number != number.round()))).fill_null(
         value=True
     )
-    tell_records(
-        domain,
+    domain.tell(
         domain.records.filter(wrong & text.is_not_null()),
         "wrong-study-day",
         "this is not a study day and was not used: there is no day 0 in SDTM",
@@ -191,8 +188,7 @@ def _tell_partial(domain: Domain, dtc: str, days: pl.DataFrame, imputation: str)
     for column, problem in ways.items():
         rows = domain.records.filter(days[column])
         if rows.height:
-            tell_records(
-                domain,
+            domain.tell(
                 rows.sort(ROW).unique(["USUBJID", dtc, FILE], keep="first", maintain_order=True),
                 "partial-date",
                 problem,
