@@ -104,11 +104,15 @@ def assess_study(study: Study, *, criteria: Sequence[str] | None = None, reasons
     wanted = [find_criterion(name, study.config.variants) for name in (criteria or study.config.criteria)]
     wanted = list(dict.fromkeys(wanted))
     sources, skipped = find_sources(study, wanted)
-    parts = list(assess_chunks(study, sources))
-    tables = {
-        name: pl.concat([part[name] for part in parts]).sort("patient_id", "reader", "criterion", *day)
-        for name, day in SORTED_BY.items()
-    }
+    tables = {name: empty(name) for name in SCHEMAS}
+    for part in assess_chunks(study, sources):  # patients ascend from chunk to chunk
+        for name, frame in part.items():
+            tables[name].vstack(
+                frame.sort("patient_id", "reader", "criterion", *SORTED_BY[name]), in_place=True
+            )
+    tables["best_response"] = tables["best_response"].with_columns(
+        pl.col("best", "best_confirmed").cast(pl.String)
+    )
     tables = add_primary_reader(study, tables)
     if reasons:
         tables["timepoints"] = finish_timepoints(tables["timepoints"], wanted)
@@ -309,6 +313,7 @@ def finish_timepoints(frame: pl.DataFrame, criteria: Sequence[Criterion]) -> pl.
     labels = {int(rule): rule.label for rule in Rule}
     helpers = ["rule_code", "n_targets", "n_evaluated", "n_nontargets", "pending_day", "late"]
     return frame.with_columns(
+        pl.col("target", "nontarget", "overall").cast(pl.String),
         pl.col("rule_code").replace_strict(labels, return_dtype=pl.String).alias("rule"),
         render_reasons(frame, {criterion.name: criterion for criterion in criteria}),
     ).drop(helpers)

@@ -48,9 +48,9 @@ def timepoints_frame(
             "change_from_baseline_percent": _change(total, base, compared & known),
             "change_from_nadir_percent": _change(total, nadir, compared & known),
             "rule_code": responses.rule[visits],
-            "n_targets": measures.n_targets[series],
-            "n_evaluated": measures.n_evaluated[visits],
-            "n_nontargets": measures.n_nontargets[series],
+            "n_targets": measures.n_targets[series].astype(np.int16),
+            "n_evaluated": measures.n_evaluated[visits].astype(np.int16),
+            "n_nontargets": measures.n_nontargets[series].astype(np.int16),
             "pending_day": responses.pending_day[visits],
             "late": responses.late[visits],
         },
@@ -199,14 +199,14 @@ def empty(name: str) -> pl.DataFrame:
 
 
 KEY: Final = {"patient_id": pl.String, "reader": pl.String, "criterion": pl.String}
-SCHEMAS: Final[dict[str, dict[str, type[pl.DataType]]]] = {
+SCHEMAS: Final[dict[str, dict[str, pl.DataType | type[pl.DataType]]]] = {
     "timepoints": {
         **KEY,
         "day": pl.Float64,
-        "target": pl.String,
-        "nontarget": pl.String,
+        "target": w.WORDS,
+        "nontarget": w.WORDS,
         "new_lesion": pl.Boolean,
-        "overall": pl.String,
+        "overall": w.WORDS,
         "sum_mm": pl.Float64,
         "new_target_sum_mm": pl.Float64,
         "baseline_mm": pl.Float64,
@@ -214,9 +214,9 @@ SCHEMAS: Final[dict[str, dict[str, type[pl.DataType]]]] = {
         "change_from_baseline_percent": pl.Float64,
         "change_from_nadir_percent": pl.Float64,
         "rule_code": pl.Int8,
-        "n_targets": pl.Int64,
-        "n_evaluated": pl.Int64,
-        "n_nontargets": pl.Int64,
+        "n_targets": pl.Int16,
+        "n_evaluated": pl.Int16,
+        "n_nontargets": pl.Int16,
         "pending_day": pl.Float64,
         "late": pl.Boolean,
     },
@@ -232,8 +232,8 @@ SCHEMAS: Final[dict[str, dict[str, type[pl.DataType]]]] = {
     },
     "best_response": {
         **KEY,
-        "best": pl.String,
-        "best_confirmed": pl.String,
+        "best": w.WORDS,
+        "best_confirmed": w.WORDS,
         "best_day": pl.Float64,
         "first_response_day": pl.Float64,
         "progression_day": pl.Float64,

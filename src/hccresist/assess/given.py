@@ -63,7 +63,7 @@ def given_frames(
 
 
 def _given_timepoints(criterion: Criterion, rows: pl.DataFrame) -> pl.DataFrame:
-    words = [pl.col(name).cast(pl.String) for name in ("target", "nontarget", "overall")]
+    words = [pl.col(name).cast(pl.String).cast(w.WORDS) for name in ("target", "nontarget", "overall")]
     frame = rows.select(*KEYS, "day", *words, "new_lesion").with_columns(
         pl.lit(criterion.name).alias("criterion"), pl.lit(int(Rule.GIVEN), dtype=pl.Int8).alias("rule_code")
     )

@@ -33,9 +33,13 @@ _CODE_OF: Final[dict[str, int]] = {
 }
 
 
+WORDS: Final = pl.Enum([*dict.fromkeys(word for word in (*RECIST_WORDS, *IRECIST_WORDS) if word)])
+"""Every response word; one byte a value while millions of visits stand in memory."""
+
+
 def spell(codes: Codes, words: tuple[str, ...]) -> pl.Series:
     """Return codes as response words, null where there is nothing to respond (code `NONE`)."""
-    table = pl.Series([word or None for word in words], dtype=pl.String)
+    table = pl.Series([word or None for word in words], dtype=WORDS)
     return table.gather(pl.Series(codes.astype(np.uint32)))
 
 
