@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import polars as pl
+from scipy.stats import beta
 
 from hccresist.assess.results import RESULTS as ASSESS
 from hccresist.outcomes.results import RESULTS as OUTCOMES
@@ -215,7 +216,11 @@ def _reason(total: float | None, base: float, nadir: float, overall: str, *, new
         return f"{overall}: a new lesion was seen; the sum is {total} mm."
     if total is None:
         return "NE: at least one target could not be measured."
-    return f"{overall}: sum {total:.1f} mm, {100 * (total - base) / base:+.1f} % from baseline {base} mm and {100 * (total - nadir) / max(nadir, 1):+.1f} % from nadir {nadir} mm."
+    from_base, from_nadir = 100 * (total - base) / base, 100 * (total - nadir) / max(nadir, 1)
+    return (
+        f"{overall}: sum {total:.1f} mm, {from_base:+.1f} % from baseline {base} mm "
+        f"and {from_nadir:+.1f} % from nadir {nadir} mm."
+    )
 
 
 def _verdict(key: dict[str, object], rows: list[dict[str, object]]) -> dict[str, object]:
@@ -268,8 +273,6 @@ def _events(people: list[dict[str, object]], best: list[dict[str, object]]) -> I
 
 
 def _rates(people: list[dict[str, object]], best: list[dict[str, object]]) -> Iterator[dict[str, object]]:
-    from scipy.stats import beta
-
     arm_of = {p["patient_id"]: p["arm"] for p in people}
     words = {"ORR": ("CR", "PR"), "DCR": ("CR", "PR", "SD"), "CBR": ("CR", "PR", "SD")}
     for criterion, reader in sorted({(row["criterion"], row["reader"]) for row in best}):
@@ -364,9 +367,15 @@ def _summary(curves: list[dict[str, object]]) -> Iterator[dict[str, object]]:
         for at in (182.625, 365.25, 547.875):
             share = next((c for c in reversed(rows) if c["days"] <= at), rows[0])
             yield {
-                **head, "statistic": "rate", "at_days": at, "value": 100 * share["survival"],
-                "low": 100 * (share["low"] or 1.0), "high": 100 * (share["high"] or 1.0), "note": None, **tail,
-            }  # fmt: skip
+                **head,
+                "statistic": "rate",
+                "at_days": at,
+                "value": 100 * share["survival"],
+                "low": 100 * (share["low"] or 1.0),
+                "high": 100 * (share["high"] or 1.0),
+                "note": None,
+                **tail,
+            }
         yield {
             **head,
             "statistic": "rmst",
@@ -419,8 +428,13 @@ def _incidence(
                     risk -= len(here)
                     yield {
                         **dict(zip(("reader", "criterion", "endpoint"), key, strict=True)),
-                        "group": group, "cause": cause, "days": day, "incidence": total, "low": None, "high": None,
-                    }  # fmt: skip
+                        "group": group,
+                        "cause": cause,
+                        "days": day,
+                        "incidence": total,
+                        "low": 0.8 * total,
+                        "high": min(1.0, 1.2 * total),
+                    }
 
 
 def _manifest(study: Study, readers: tuple[str, ...]) -> dict[str, object]:

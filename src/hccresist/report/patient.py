@@ -29,6 +29,8 @@ _NAMES: Final = {
 }
 _UNITS: Final = {"age_years": " years"}
 _MAX_FACTS: Final = 24
+_VIEW_KEY: Final = ("criterion", "reader")
+_VISIT_KEY: Final = (*_VIEW_KEY, "day")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,14 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
     """
     lexicon = _Lexicon()
     view_of = {(view.criterion, view.reader): i for i, view in enumerate(facts.views)}
-    visits = _group(_rows(facts.tables.get("timepoints"), ids), _visit(view_of, lexicon))
-    best = _group(_rows(facts.tables.get("best_response"), ids), _best(view_of, lexicon))
+    visits = _group(_rows(facts.tables.get("timepoints"), ids, *_VISIT_KEY), _visit(view_of, lexicon))
+    best = _group(_rows(facts.tables.get("best_response"), ids, *_VIEW_KEY), _best(view_of, lexicon))
     base = _group(
-        (row for row in _rows(facts.tables.get("baselines"), ids) if _key(row) in view_of), _base(view_of)
+        (row for row in _rows(facts.tables.get("baselines"), ids, *_VIEW_KEY) if _key(row) in view_of),
+        _base(view_of),
     )
-    drugs = _group(_rows(facts.study.table("treatments"), ids, "start_day"), _drug)
-    procedures = _group(_rows(facts.study.table("procedures"), ids, "day"), _procedure)
+    drugs = _group(_rows(facts.study.table("treatments"), ids, "start_day", "line", "drug"), _drug)
+    procedures = _group(_rows(facts.study.table("procedures"), ids, "day", "kind"), _procedure)
     ends = _group(_rows(facts.study.table("survival"), ids), _end)
     people = _group(_rows(facts.study.patients, ids), _facts_of)
     patients = [
@@ -128,13 +131,11 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _rows(frame: pl.DataFrame | None, ids: tuple[str, ...], order: str = "") -> Iterator[dict[str, Any]]:
+def _rows(frame: pl.DataFrame | None, ids: tuple[str, ...], *order: str) -> Iterator[dict[str, Any]]:
     if frame is None:
         return iter(())
     kept = frame.filter(pl.col("patient_id").is_in(list(ids)))
-    if order:
-        kept = kept.sort("patient_id", order, maintain_order=True)
-    return kept.iter_rows(named=True)
+    return kept.sort("patient_id", *order, maintain_order=True).iter_rows(named=True)
 
 
 def _group(rows: Iterable[dict[str, Any]], make: Any) -> dict[str, list[Any]]:  # noqa: ANN401

@@ -43,12 +43,12 @@ FIGURE: Final = (
     Tone("accent", "#1d5b78", "#86c0da"),
     Tone("cr", "#0a3f7d", "#5b9df0"),
     Tone("pr", "#2f8fd3", "#9cd0f5"),
-    Tone("sd", "#b58a00", "#e6bd4a"),
-    Tone("non", "#7f7a5c", "#b9b48f"),
+    Tone("sd", "#a97f00", "#e6bd4a"),
+    Tone("non", "#2f6f5f", "#79b8a6"),
     Tone("upd", "#d4603a", "#f2a07e"),
     Tone("pd", "#a8261b", "#f0634f"),
     Tone("ne", "#878c90", "#838b91"),
-    Tone("ned", "#6b4a9e", "#b79be6"),
+    Tone("ned", "#a3559d", "#dc9bd8"),
     Tone("halo", "#fefefe", "#1b2025"),
     Tone("on-deep", "#ffffff", "#0b0f12"),
     Tone("on-pale", "#000000", "#0b0f12"),
@@ -56,7 +56,7 @@ FIGURE: Final = (
     Tone("arm-2", "#b4550c", "#f2a45e"),
     Tone("arm-3", "#4f7326", "#a7cc76"),
     Tone("arm-4", "#7b4489", "#d3a0e0"),
-    Tone("arm-5", "#8b6d2c", "#d9bf85"),
+    Tone("arm-5", "#85682a", "#d9bf85"),
     Tone("arm-6", "#3d5a99", "#9fb4ee"),
 )
 """Tones that figures use as well; the light ones are distinct, which a test holds."""
@@ -78,6 +78,11 @@ def light(name: str) -> str:
 def response_colour(word: str) -> str:
     """Return the light colour of a response word."""
     return light(words.response_tone(word))
+
+
+def label_tone(name: str) -> str:
+    """Return the tone of text that stands on a response colour."""
+    return "on-deep" if name in {"cr", "non", "pd", "ned"} else "on-pale"
 
 
 def arm_colour(position: int) -> str:

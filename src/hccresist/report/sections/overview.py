@@ -64,7 +64,8 @@ def _patients(facts: Facts) -> list[tuple[str, str, str]]:
     visits = facts.table("timepoints")
     if visits is not None:
         days = visits.select("patient_id", "reader", "day").unique().height
-        found.append(("Visits assessed", words.count(days), "after baseline, each reader counted"))
+        note = "after baseline" + (", each reader counted" if len(facts.readers) > 1 else "")
+        found.append(("Visits assessed", words.count(days), note))
     return found
 
 

@@ -25,7 +25,7 @@ def build(facts: Facts) -> Markup:
     return render(
         "response",
         absent=facts.why_absent("best_response") if best is None else "",
-        no_rates=facts.why_absent("rates") if facts.table("rates") is None else "",
+        no_rates=facts.why_absent("rates") if best is not None and facts.table("rates") is None else "",
         missing=missing,
         figure=None if best is None else plot_best_responses(facts),
         views=tuple(_view(facts, view) for view in facts.views),

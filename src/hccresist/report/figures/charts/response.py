@@ -17,7 +17,7 @@ FEW: Final = 120
 
 def chart_best_responses(views: Sequence[str], shown: tuple[str, ...]) -> Any:  # noqa: ANN401
     """Return stacked bars from rows ``view``, ``percent``, ``middle``, ``label``, ``order`` and ``best``."""
-    y = alt.Y("view:N", title=None, sort=list(views), scale=_bands()).axis(
+    y = alt.Y("view:N", title=None, sort=None, scale=_bands(views)).axis(
         labelLimit=220, ticks=False, domain=False, labelColor=theme.light("ink"), minExtent=150
     )
     x = alt.X("percent:Q", title="Patients (%)", stack="zero", scale=alt.Scale(domain=[0, 100]))
@@ -102,8 +102,8 @@ def _guides(guides: Sequence[float], low: float, high: float) -> list[Any]:
     return [*lines, zero.encode(y="at:Q")]
 
 
-def _bands() -> alt.Scale:
-    return alt.Scale(paddingInner=0.3, paddingOuter=0.15)
+def _bands(views: Sequence[str]) -> alt.Scale:
+    return alt.Scale(domain=list(views), paddingInner=0.3, paddingOuter=0.15)
 
 
 def _response_colour(shown: tuple[str, ...], *, title: str | None, lines: bool = False) -> alt.Color:
@@ -112,11 +112,10 @@ def _response_colour(shown: tuple[str, ...], *, title: str | None, lines: bool =
         legend = alt.Legend(title=title, symbolOpacity=1, symbolType="stroke", symbolStrokeWidth=3)
 
     scale = alt.Scale(domain=list(shown), range=[theme.response_colour(word) for word in shown])
-    return alt.Color("best:N", scale=scale, sort=list(shown), legend=legend)
+    return alt.Color("best:N", scale=scale, sort=None, legend=legend)
 
 
 def _label_colour(shown: tuple[str, ...]) -> Any:  # noqa: ANN401  (Altair's own condition type)
-    deep = {"cr", "pd", "ned"}
-    tones = ["on-deep" if words.response_tone(word) in deep else "on-pale" for word in shown]
+    tones = [theme.label_tone(words.response_tone(word)) for word in shown]
     scale = alt.Scale(domain=list(shown), range=[theme.light(name) for name in tones])
     return alt.Color("best:N", scale=scale, legend=None)

@@ -69,7 +69,7 @@ def _chart_risk(names: list[str], time: TimeAxis, room: float) -> Any:  # noqa: 
             offset=4,
         ),
     )
-    y = alt.Y("name:N", title=None, sort=names).axis(
+    y = alt.Y("name:N", title=None, sort=None, scale=alt.Scale(domain=names)).axis(
         domain=False, ticks=False, labelPadding=20, labelLimit=room - 24
     )
     return chart.mark_text(fontSize=12).encode(

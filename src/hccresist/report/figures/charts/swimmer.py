@@ -25,7 +25,7 @@ def chart_swimmer(lanes: pl.DataFrame, marks: pl.DataFrame) -> Any:  # noqa: ANN
     ticks, label = month_axis(longest)
     order = lanes["patient_id"].to_list()
     height = 13 if lanes.height <= 40 else 11
-    y = alt.Y("patient_id:N", sort=order, title=None, scale=alt.Scale(domain=order)).axis(
+    y = alt.Y("patient_id:N", sort=None, title=None, scale=alt.Scale(domain=order)).axis(
         labelFontSize=min(11, height - 2), labelLimit=90, ticks=False, domain=False, labelOverlap=False
     )
     axis = alt.Axis(values=ticks, labelExpr=label, title="Months since start of treatment")
