@@ -49,6 +49,12 @@ def test_delayed_entry_and_patients_who_left_before_it():
     ]  # the one who enters on day 10 comes too late for day 5
 
 
+def test_a_patient_who_leaves_on_the_day_of_entry_was_never_at_risk():
+    study = arms_study([None] * 3, entry=[50.0, 50.0, None])
+    everyone = only(study, events_of([50, 51, 0], [True, True, True])).groups["all"]
+    assert (everyone.n, everyone.idle, everyone.days.tolist()) == (2, 1, [0, 51])
+
+
 def test_duration_of_response_is_entered_from_the_response_on():
     study = make_study(["p0"], survival=[{"patient_id": "p0", "entry_day": 100.0}])
     events = pl.concat(

@@ -207,6 +207,17 @@ def test_duration_of_a_response_that_lasts():
     assert rows["DOR"][2] == f"first response on day 56 (best CR); {AT}112: no event seen"
 
 
+def test_a_response_at_the_last_assessment_counts_for_nothing_yet():
+    rows = rows_of(one(ALIVE), {"p": {56: "SD", 112: "PR"}})
+    assert rows["TTR"][:2] == (112.0, True)
+    assert rows["DOR"] == (
+        0.0,
+        False,
+        f"first response on day 112 (best PR); {AT}112: no event seen",
+        None,
+    )
+
+
 def test_only_responders_have_a_duration_of_response():
     assert set(rows_of(one(ALIVE), {"p": {56: "SD", 112: "SD"}})) == {"OS", "PFS", "TTP"}
 

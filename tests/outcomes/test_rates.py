@@ -104,6 +104,14 @@ def test_other_denominators(denominator):
     assert set(rates["denominator"]) == {denominator}
 
 
+def test_a_response_of_a_patient_who_is_not_counted_is_not_counted():
+    study = make_study(["a", "b"], denominator="measurable")
+    visits, best = assessed({"a": {56: "CR", 168: "CR"}, "b": {56: "PR", 168: "PR"}})
+    flags = baselines("ab", measurable="b", evaluable="ab")
+    rates = compute_rates(study, best_response=best, baselines=flags, timepoints=visits)
+    assert counts(rates) == {"ORR": (1, 1), "DCR": (1, 1), "CBR": (1, 1)}
+
+
 def test_a_rate_of_nobody_is_empty():
     study = make_study({"a": "A", "b": "B"}, denominator="evaluable")
     visits, best = assessed({"a": {56: "PR"}, "b": {}})
