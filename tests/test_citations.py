@@ -94,5 +94,10 @@ def test_the_methods_paragraph_names_study_methods_policies_and_versions() -> No
         assert part in text
 
 
+def test_a_package_is_named_without_the_version_in_its_title() -> None:
+    manifest = {**MANIFEST, "citations": ["scipy"], "versions": {"scipy": "1.17.1"}}
+    assert "Software: SciPy 1.17.1 [scipy]." in write_methods(manifest)
+
+
 def test_defaults_are_said_to_be_defaults() -> None:
     assert "All policies were at their defaults." in write_methods({**MANIFEST, "policies_changed": {}})

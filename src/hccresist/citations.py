@@ -6,6 +6,7 @@ collects its tags (criteria, tables, statistics) and the manifest keeps the keys
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -134,7 +135,8 @@ def _study(manifest: Mapping[str, object], field: str) -> object:
 
 
 def _plain(reference: Reference) -> str:
-    return reference.fields["title"].split(":")[0]
+    """Return the name of a package: its title without subtitle and version."""
+    return re.sub(r" [\d.]+$", "", reference.fields["title"].split(":")[0])
 
 
 def _other_criteria(manifest: Mapping[str, object]) -> str:

@@ -143,12 +143,14 @@ def print_warnings(warnings: Sequence[Mapping[str, Any]]) -> None:
 
 def _print_rates(rates: pl.DataFrame, order: Sequence[str], console: Console) -> None:
     console.print("[bold]objective response[/] (exact 95 % interval), and confirmed")
-    rows = sorted(rates.filter(measure="ORR").to_dicts(), key=lambda row: _sort_key(row, order))
+    rows = _pick(rates.filter(measure="ORR").to_dicts(), order)
     confirmed = {_key(row): row for row in rows if row["confirmed"]}
-    for row in rows:
-        if not row["confirmed"]:
-            pair = f"{_rate(row):<30} {_rate(confirmed[_key(row)])}"
-            console.print(f"  {_name(row):<20} {row['group']:<26} {pair}", markup=False)
+    lines = [
+        (_name(row), str(row["group"]), _rate(row), _rate(confirmed[_key(row)]))
+        for row in rows
+        if not row["confirmed"]
+    ]
+    _print_columns(lines, console)
 
 
 def _rate(row: Mapping[str, Any]) -> str:
@@ -158,16 +160,34 @@ def _rate(row: Mapping[str, Any]) -> str:
 
 
 def _print_medians(summary: pl.DataFrame, order: Sequence[str], console: Console) -> None:
-    rows = [row for row in summary.filter(statistic="median").to_dicts() if row["endpoint"] in _SHOWN]
-    if rows:
+    medians = [row for row in summary.filter(statistic="median").to_dicts() if row["endpoint"] in _SHOWN]
+    if medians:
         console.print("[bold]median in days[/] (95 % interval), events/patients")
-    for row in sorted(rows, key=lambda row: (row["endpoint"], *_sort_key(row, order))):
-        value = (row["note"] or "-").partition(":")[0] if row["value"] is None else f"{row['value']:.0f}"
-        low, high = (("?" if row[key] is None else f"{row[key]:.0f}") for key in ("low", "high"))
-        spread = "" if (low, high) == ("?", "?") else f" ({low} to {high})"
-        name = f"{row['endpoint']} {_name(row)}".strip()
-        counts = f"{row['events']}/{row['n']}"
-        console.print(f"  {name:<20} {row['group']:<26} {counts:<10} {value}{spread}", markup=False)
+    rows = sorted(_pick(medians, order), key=lambda row: _SHOWN.index(row["endpoint"]))
+    _print_columns([_median(row) for row in rows], console)
+
+
+def _median(row: Mapping[str, Any]) -> tuple[str, ...]:
+    value = (row["note"] or "-").partition(":")[0] if row["value"] is None else f"{row['value']:.0f}"
+    low, high = (("?" if row[key] is None else f"{row[key]:.0f}") for key in ("low", "high"))
+    spread = "" if (low, high) == ("?", "?") else f" ({low} to {high})"
+    name = f"{row['endpoint']} {_name(row)}".strip()
+    return name, str(row["group"]), f"{row['events']}/{row['n']}", f"{value}{spread}"
+
+
+def _print_columns(lines: Sequence[Sequence[str]], console: Console) -> None:
+    """Print words in columns, each as wide as its longest word."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        text = "   ".join(word.ljust(width) for word, width in zip(line, widths, strict=True))
+        console.print(f"  {text}".rstrip(), markup=False)
+
+
+def _pick(rows: Sequence[Mapping[str, Any]], order: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the rows in order; of several readers only those of all patients."""
+    several = len({row["reader"] for row in rows if row["reader"]}) > 1
+    kept = [row for row in rows if row["group"] == "all" or not several]
+    return sorted(kept, key=lambda row: _sort_key(row, order))
 
 
 def _key(row: Mapping[str, Any]) -> tuple[str, str, str]:
