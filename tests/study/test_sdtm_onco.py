@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from hccresist.assess import assess_study
 from hccresist.errors import InputError
 from hccresist.study.issues import Severity
 from hccresist.study.sdtm import read_sdtm
@@ -204,3 +205,15 @@ def test_the_whole_folder_says_which_files_clash(onco, tmp_path):
         f"several files of {name}" for name in ("TU", "TR", "RS")
     ]
     assert "tr_onco.csv.gz, tr_onco_recist.csv" in clashes[1]
+
+
+def test_sums_of_lesions_equal_the_recorded_sums_where_the_diameters_agree(study):
+    """SUMDIAM of TR against the engine's sums, at scans at which every DIAMETER is what counts here."""
+    scan = ["patient_id", "reader", "day"]
+    counted = pl.when(pl.col("node")).then("short_axis_mm").otherwise("longest_mm")
+    moved = study.tables["lesions"].filter(counted != pl.col("diameter_recorded_mm")).select(scan).unique()
+    derived = assess_study(study, criteria=["recist11"]).tables["timepoints"].select(*scan, "sum_mm")
+    recorded = study.tables["visits"].select(*scan, "recorded_sum_mm")
+    both = derived.join(recorded, on=scan).join(moved, on=scan, how="anti").drop_nulls()
+    assert both.height > 400
+    assert both["sum_mm"].to_list() == both["recorded_sum_mm"].to_list()
