@@ -86,8 +86,8 @@ class IrecistMachine:
         return grew or count > self.count or self.new_nontarget_grows(tp["k"])
 
     def remember_new_sum(self, tp: Row, *, progressing: bool) -> None:
-        """Keep the smallest new-target sum since new lesions last progressed."""
-        if progressing:
+        """Keep the smallest new-target sum since a measured visit at which new lesions progressed."""
+        if progressing and tp["new_target_sum"] is not None:
             self.lowest_new_sum = None
         known = [value for value in (tp["new_target_sum"], self.lowest_new_sum) if value is not None]
         self.lowest_new_sum = min(known, default=None)
