@@ -15,8 +15,7 @@ from pathlib import Path
 
 import dataframely as dy
 
-from hccresist.assess.results import FURTHER_RESULTS
-from hccresist.assess.results import RESULTS as ASSESS
+from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.cli import app
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.study.dictionary import data_dictionary
@@ -54,7 +53,7 @@ def render_tables() -> str:
     study = data_dictionary().partition("\n\n")[2].replace("\n## ", "\n### ").rstrip()
     parts = [NOTE, TABLES_INTRO, study, "\n\n", RESULTS_INTRO]
     parts += [
-        _render_table(name, schema) for name, schema in {**ASSESS, **FURTHER_RESULTS, **OUTCOMES}.items()
+        _render_table(name, schema) for name, schema in {**ALL_RESULTS, **OUTCOMES}.items()
     ]
     return "".join(parts).rstrip() + "\n"
 

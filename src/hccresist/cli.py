@@ -44,6 +44,8 @@ Settings = Annotated[
 Line = Annotated[int | None, Parameter(name="--line", show_default=False)]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+Closer = Annotated[bool | None, Parameter(name="--closer", negative="--no-closer", show_default=False)]
 
 
 class UsageError(ConfigError):
@@ -131,9 +133,11 @@ def assess(
     policy: Settings = None,
     line: Line = None,
     formats: str = "parquet,csv",
+    sensitivity: Flag = False,
+    closer: Closer = None,
     quiet: Quiet = False,
 ) -> int:
-    """Assess response at every visit: timepoints, best response and baselines.
+    """Assess response at every visit, dates, rates and survival, and write the tables.
 
     Parameters
     ----------
@@ -149,10 +153,23 @@ def assess(
         Line of treatment to look at, with its own start as day 0; the index line if not given.
     formats
         File formats of the tables: parquet, csv or both.
+    sensitivity
+        Take rates and medians under each other setting of each policy too (slow).
+    closer
+        Take the closer look too: resistance, growth, patterns, markers, robustness, audit. Default: yes,
+        unless the study is so large that it is read in pieces.
     quiet
         Print errors only.
     """
-    request = Request(stages=("assess",), criteria=criteria, policy=policy, line=line, formats=formats)
+    request = Request(
+        stages=("assess", "outcomes"),
+        criteria=criteria,
+        policy=policy,
+        line=line,
+        formats=formats,
+        sensitivity=sensitivity,
+        closer=closer,
+    )
     return _run(study, out, request, quiet=quiet)
 
 
@@ -167,6 +184,8 @@ def run(
     line: Line = None,
     formats: str = "parquet,csv",
     landmark: Annotated[float | None, Parameter(show_default=False)] = None,
+    sensitivity: Flag = False,
+    closer: Closer = None,
     quiet: Quiet = False,
 ) -> int:
     """Do every stage that has its input, and write tables and report.html.
@@ -187,6 +206,11 @@ def run(
         File formats of the tables: parquet, csv or both.
     landmark
         Day at which survival of responders and others is compared, chosen beforehand.
+    sensitivity
+        Take rates and medians under each other setting of each policy too (slow).
+    closer
+        Take the closer look too: resistance, growth, patterns, markers, robustness, audit. Default: yes,
+        unless the study is so large that it is read in pieces.
     quiet
         Print errors only.
     """
@@ -197,6 +221,8 @@ def run(
         line=line,
         formats=formats,
         landmark_days=landmark,
+        sensitivity=sensitivity,
+        closer=closer,
     )
     return _run(study, out, request, quiet=quiet)
 
@@ -205,6 +231,7 @@ def run(
 def demo(
     *,
     out: Out = Path("hccresist-demo"),
+    cases: Flag = False,
     save_study: Annotated[Path | None, Parameter(show_default=False)] = None,
     quiet: Quiet = False,
 ) -> int:
@@ -214,6 +241,8 @@ def demo(
     ----------
     out
         Folder for the results.
+    cases
+        Run published cases of real patients instead: the authors' own reading stands beside ours.
     save_study
         Also copy the study folder of the example to this new folder.
     quiet
@@ -223,8 +252,8 @@ def demo(
 
     if save_study is not None:
         with _usage():
-            copy_demo(save_study)
-    with open_demo_folder() as folder:
+            copy_demo(save_study, cases=cases)
+    with open_demo_folder(cases=cases) as folder:
         return _run(folder, out, Request(stages=ALL_STAGES), quiet=quiet)
 
 
@@ -324,13 +353,16 @@ class Request:
     line: int | None = None
     formats: str = "parquet,csv"
     landmark_days: float | None = None
+    sensitivity: bool = False
+    closer: bool | None = None
 
 
 def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
     """Read a study, run stages on it and print what came of it."""
     from hccresist import screen  # noqa: PLC0415
-    from hccresist.flow import check_options, run_study  # noqa: PLC0415
+    from hccresist.flow import check_options, run_pieces  # noqa: PLC0415
     from hccresist.study.lines import move_to_line  # noqa: PLC0415
+    from hccresist.study.pieces import comes_in_pieces, read_pieces  # noqa: PLC0415
 
     criteria = None if request.criteria is None else _split(request.criteria)
     formats = _split(request.formats)
@@ -344,17 +376,21 @@ def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
         )
         _check_criteria(path, criteria or ())
     with screen.show_progress(quiet=quiet) as progress:
-        study = _read(path, request.policy)
+        policies = _read_policies(path, request.policy) if request.policy else None
+        pieces = read_pieces(path, policies=policies)
         if request.line is not None:
             with _usage():
-                study = move_to_line(study, request.line)
-        result = run_study(
-            study,
+                pieces = [move_to_line(study, request.line) for study in pieces]
+        closer = not comes_in_pieces(path) if request.closer is None else request.closer
+        result = run_pieces(
+            pieces,
             out=out,
             stages=request.stages,
             criteria=criteria,
             formats=formats,
             landmark_days=request.landmark_days,
+            closer=closer,
+            sensitivity=request.sensitivity,
             progress=progress,
         )
     return _finish(result, quiet=quiet)

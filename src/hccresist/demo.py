@@ -1,4 +1,4 @@
-"""The bundled example: 60 simulated patients in two arms, every number invented."""
+"""The bundled studies: 60 simulated patients, every number invented; and published cases of real patients."""
 
 from __future__ import annotations
 
@@ -13,9 +13,15 @@ from hccresist.study.study import Study
 
 
 @contextmanager
-def open_demo_folder() -> Generator[Path]:
-    """Give the folder of the bundled study, wherever the package is installed."""
-    with as_file(files("hccresist").joinpath("data", "demo")) as folder:
+def open_demo_folder(*, cases: bool = False) -> Generator[Path]:
+    """Give the folder of a bundled study, wherever the package is installed.
+
+    Parameters
+    ----------
+    cases
+        The published cases instead of the simulated patients.
+    """
+    with as_file(files("hccresist").joinpath("data", "cases" if cases else "demo")) as folder:
         yield folder
 
 
@@ -27,20 +33,22 @@ def read_demo() -> Study:
         return read_study(folder)
 
 
-def copy_demo(folder: Path) -> Path:
+def copy_demo(folder: Path, *, cases: bool = False) -> Path:
     """Copy the files of the bundled study to a folder of your own, to look at or to change.
 
     Parameters
     ----------
     folder
         Folder that does not exist or is empty.
+    cases
+        The published cases instead of the simulated patients.
 
     Raises
     ------
     ConfigError
         When the folder holds something.
     """
-    with open_demo_folder() as source, open_new_folder(folder) as staging:
+    with open_demo_folder(cases=cases) as source, open_new_folder(folder) as staging:
         for path in sorted(source.iterdir()):
             if path.suffix in {".csv", ".toml", ".md"}:
                 shutil.copyfile(path, staging / path.name)

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import polars as pl
 
 from hccresist import steps
-from hccresist.assess.results import FURTHER_RESULTS, RESULTS
+from hccresist.assess.results import RESULTS
 from hccresist.errors import ConfigError, InputError, PackageError
 from hccresist.manifest import InputDigest, Stage, build_manifest
 from hccresist.outputs import (
@@ -44,7 +44,8 @@ Progress = Callable[[str, int], None]
 """Called with the name of a stage and the number of patients that it has done so far."""
 
 _Made = TypeVar("_Made")
-_TEXT: Final = ("rule", "reason")
+_SLIM: Final = ("patient_id", "reader", "criterion", "day", "overall")
+"""Columns of `timepoints` that rates need."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +59,8 @@ class RunResult:
     manifest
         What ``manifest.json`` holds.
     tables
-        Result tables by name; of a study that came in pieces, without the columns `rule` and `reason`.
+        Result tables by name; of a study that came in pieces, without the column `reason`, and of
+        `timepoints` only patient, reader, criterion, day and overall response.
     stages
         What became of each stage.
     """
@@ -82,6 +84,8 @@ def run_study(
     criteria: Sequence[str] | None = None,
     formats: Sequence[str] = FORMATS,
     landmark_days: float | None = None,
+    closer: bool = True,
+    sensitivity: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run every stage that has its input, and write tables, manifest, log and report.
@@ -98,6 +102,10 @@ def run_study(
         Criteria wanted; those of the study if not given.
     formats
         ``parquet``, ``csv`` or both.
+    closer
+        Take the closer look too: resistance, growth, patterns, markers, robustness, audit.
+    sensitivity
+        Take rates and medians under each other setting of each policy too.
     landmark_days
         Day at which survival of responders and others is compared, chosen beforehand; not compared
         if not given.
@@ -123,6 +131,8 @@ def run_study(
         criteria=criteria,
         formats=formats,
         landmark_days=landmark_days,
+        closer=closer,
+        sensitivity=sensitivity,
         progress=progress,
     )
 
@@ -135,6 +145,8 @@ def run_pieces(
     criteria: Sequence[str] | None = None,
     formats: Sequence[str] = FORMATS,
     landmark_days: float | None = None,
+    closer: bool = True,
+    sensitivity: bool = False,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run a study that comes in pieces of consecutive patients; otherwise as `run_study`.
@@ -150,15 +162,23 @@ def run_pieces(
             criteria=criteria,
             formats=formats,
             landmark_days=landmark_days,
+            closer=closer,
+            sensitivity=sensitivity,
             progress=progress,
         )
         run.assess(pieces)
+        run.look_at_cohort()
         run.summarise()
         run.report()
         manifest = run.manifest()
         folder.add_json(RUN_LOG, run.log.record())
         folder.add_json(MANIFEST, manifest)
     return RunResult(out=out, manifest=manifest, tables=run.tables(), stages=tuple(run.stages.values()))
+
+
+def _slim(name: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return what the later stages need of a table that came in pieces."""
+    return frame.select(_SLIM) if name == "timepoints" else frame.drop("reason", strict=False)
 
 
 def explain_skip(study: Study, stage: str) -> str:
@@ -225,6 +245,8 @@ class _Run:
     criteria: Sequence[str] | None
     formats: Sequence[str]
     landmark_days: float | None
+    closer: bool
+    sensitivity: bool
     progress: Progress | None
     log: RunLog = field(default_factory=RunLog)
     digest: InputDigest = field(default_factory=InputDigest)
@@ -233,6 +255,7 @@ class _Run:
     skipped: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
     kept: dict[str, list[pl.DataFrame]] = field(default_factory=dict[str, list[pl.DataFrame]])
     lost: set[str] = field(default_factory=set[str])
+    not_made: dict[str, str] = field(default_factory=dict[str, str])
 
     # What the stages do
 
@@ -252,13 +275,24 @@ class _Run:
             self.folder.discard(name)
             self.kept.pop(name, None)
 
+    def look_at_cohort(self) -> None:
+        """Write what *assess* finds in all patients together."""
+        work = steps.list_cohort(self.tables())
+        if self.sensitivity and len(self.pieces) == 1:
+            work["sensitivity"] = lambda: steps.derive_sensitivity(self.study(), self.criteria)
+        elif self.sensitivity:
+            self.not_made["sensitivity"] = "the study came in pieces; sensitivity needs it whole"
+        self._write("assess", work)
+
     def summarise(self) -> None:
         """Take rates and survival over all patients, and write them."""
-        if not self.done("outcomes"):
-            return
-        work = steps.list_summaries(self.study(), self.tables(), landmark_days=self.landmark_days)
+        if self.done("outcomes"):
+            study, made = self.study(), self.tables()
+            self._write("outcomes", steps.list_summaries(study, made, landmark_days=self.landmark_days))
+
+    def _write(self, stage: str, work: Mapping[str, Callable[[], pl.DataFrame]]) -> None:
         for name, make in work.items():
-            frame = self._attempt("outcomes", make)
+            frame = self._attempt(stage, make)
             if frame is not None:
                 with self.folder.open_table(name, self.formats) as file:
                     file.write(frame)
@@ -287,7 +321,7 @@ class _Run:
             study.config,
             inputs=self.digest.records(),
             stages=list(self.stages.values()),
-            skipped=self._skipped_criteria(),
+            skipped={**self._skipped_criteria(), **self.not_made},
             options={
                 "criteria": None if self.criteria is None else list(self.criteria),
                 "stages": list(self.wanted),
@@ -334,31 +368,40 @@ class _Run:
                 self._skip(stage, reason)
 
     def _keep(self, name: str, frame: pl.DataFrame) -> None:
-        """Keep a table for the later stages; of several pieces without its sentences."""
-        frames = [*self.kept.get(name, ()), frame]
-        self.kept[name] = [f.drop(_TEXT, strict=False) for f in frames] if len(self.pieces) > 1 else frames
+        """Keep a table for the later stages; of several pieces only what these need."""
+        if len(self.pieces) > 1:
+            frame = _slim(name, frame)
+            self.kept[name] = [_slim(name, kept) for kept in self.kept.get(name, [])]
+        self.kept.setdefault(name, []).append(frame)
 
     # How a stage is done
 
     def _assess_piece(self, piece: Study) -> dict[str, pl.DataFrame]:
         """Return response and events of the patients of one piece."""
         assessment = self._attempt(
-            "assess", lambda: steps.assess(piece, self.criteria), loses=[*RESULTS, *FURTHER_RESULTS]
+            "assess", lambda: steps.assess(piece, self.criteria), loses=[*RESULTS, "progressions"]
         )
         tables: dict[str, pl.DataFrame] = {}
         if assessment is not None:
             tables = dict(assessment.tables)
             self.skipped.append(assessment.skipped)
-            resistance = self._attempt(
-                "assess", lambda: steps.add_resistance(piece, tables), loses=["resistance"]
-            )
-            if resistance is not None:
-                tables["resistance"] = resistance
         events = self._attempt("outcomes", lambda: steps.add_events(piece, tables), loses=["events"])
         if events is not None:
             tables["events"] = events
+        if assessment is not None:
+            tables |= self._look_closer(piece, tables)
         self._tell("assess", sum(study.patients.height for study in self.pieces))
         return tables
+
+    def _look_closer(self, piece: Study, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        """Return the further tables of the patients of one piece, where they are wanted."""
+        work, self.not_made = steps.list_closer(piece, tables)
+        if not self.closer:
+            unwanted = "the closer look was not asked for"
+            self.not_made = dict.fromkeys((*work, *self.not_made), unwanted)
+            return {}
+        made = {name: self._attempt("assess", make, loses=[name]) for name, make in work.items()}
+        return {name: frame for name, frame in made.items() if frame is not None}
 
     def _attempt(self, stage: str, work: Callable[[], _Made], *, loses: Iterable[str] = ()) -> _Made | None:
         """Do a part of a stage; a failure is kept, and the stage counts as failed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -26,11 +27,16 @@ def assess(study: Study, criteria: Sequence[str] | None) -> Assessment:
     return assess_study(study, criteria=criteria)
 
 
-def add_resistance(study: Study, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Return the resistance class of every patient, from what *assess* found."""
-    from hccresist.assess.resistance import derive_resistance  # noqa: PLC0415
+def list_closer(
+    study: Study, tables: Mapping[str, pl.DataFrame]
+) -> tuple[dict[str, Callable[[], pl.DataFrame]], dict[str, str]]:
+    """Return the work of each table of the closer look, and why others are not made."""
+    from hccresist.assess.closer import BY_PATIENT, Look  # noqa: PLC0415
 
-    return derive_resistance(study, **{name: tables[name] for name in ASSESSED})
+    look = Look(study, tables)
+    why = {name: table.why_not(study) for name, table in BY_PATIENT.items()}
+    work = {name: partial(table.make, look) for name, table in BY_PATIENT.items() if not why[name]}
+    return work, {name: reason for name, reason in why.items() if reason}
 
 
 def add_events(study: Study, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -39,6 +45,20 @@ def add_events(study: Study, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame
 
     frames = {name: RESULTS[name].create_empty() for name in ASSESSED} | dict(tables)
     return derive_events(study, timepoints=frames["timepoints"], best_response=frames["best_response"])
+
+
+def list_cohort(made: Mapping[str, pl.DataFrame]) -> dict[str, Callable[[], pl.DataFrame]]:
+    """Return the closer look at all patients together: result table to the work that makes it."""
+    from hccresist.assess.closer import OF_COHORT  # noqa: PLC0415
+
+    return {name: partial(make, made) for name, make in OF_COHORT.items()} if "patterns" in made else {}
+
+
+def derive_sensitivity(study: Study, criteria: Sequence[str] | None) -> pl.DataFrame:
+    """Return rates and medians under each other setting of each policy."""
+    from hccresist.assess.sensitivity import derive_sensitivity as derive  # noqa: PLC0415
+
+    return derive(study, criteria=criteria)
 
 
 def list_summaries(

@@ -78,7 +78,7 @@ _ACTIVITY: Final = (
 _MASS: Final = "mass (ng) and activity (AU) of DCP have no factor that was seen in a text"
 _SHARE: Final = "a share of the leucocytes is no count"
 _IU: Final = ("iu/ml", "kiu/l", "ku/l", "u/ml", "iu/l", "u/l", "miu/ml", "uiu/ml")
-_PERCENT: Final = {"%": _SHARE, "percent": _SHARE}
+_PERCENT: Final = {"%": _SHARE}
 
 TESTS: Final[tuple[LabTest, ...]] = (
     LabTest(
@@ -115,7 +115,7 @@ TESTS: Final[tuple[LabTest, ...]] = (
     LabTest(
         name="afp_l3",
         unit="%",
-        factors={"%": 1.0, "percent": 1.0},
+        factors={"%": 1.0},
         high=100.0,
         aliases=("afpl3percent", "afpl3fraction", "lensculinarisagglutininreactiveafp"),
         never={"ng/ml": "the share of AFP-L3 is meant, not its concentration"},

@@ -53,7 +53,7 @@ def _with_choice(frame: pl.DataFrame, choice: pl.DataFrame, rule: str) -> pl.Dat
 
 def _accepted(study: Study, best: pl.DataFrame) -> pl.DataFrame:
     marked = [
-        table.filter(pl.col("accepted").cast(pl.Boolean)).select("patient_id", "reader")
+        table.filter(_is_marked(table["accepted"])).select("patient_id", "reader")
         for name in READ
         if (table := study.table(name)) is not None and "accepted" in table.columns
     ]
@@ -64,6 +64,12 @@ def _accepted(study: Study, best: pl.DataFrame) -> pl.DataFrame:
     first = counted.sort("patient_id", "len", "reader", descending=[False, True, False])
     reader = first.unique("patient_id", keep="first", maintain_order=True).select("patient_id", "reader")
     return best.select(*KEY, "reader").join(reader, on=["patient_id", "reader"], how="semi")
+
+
+def _is_marked(accepted: pl.Series) -> pl.Series:
+    """Return which rows are marked: true, or as text true, yes, y or 1 (covariates of CSV files are text)."""
+    words = accepted.cast(pl.String).str.to_lowercase().str.strip_chars()
+    return words.is_in(["true", "yes", "y", "1"]).fill_null(value=False)
 
 
 def _adjudicated(best: pl.DataFrame, names: list[str]) -> pl.DataFrame:

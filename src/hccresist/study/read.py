@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from hccresist.errors import InputError
 from hccresist.study.config import CONFIG_FILE
 from hccresist.study.issues import Issue, nearest
 from hccresist.study.policies import Policies
+from hccresist.study.sdtm_files import is_sdtm_folder
 from hccresist.study.study import Study
 from hccresist.study.tables import SCHEMAS
 from hccresist.study.tidy import is_table_file, read_tidy
-
-SDTM_DOMAINS: Final = ("dm", "tu", "tr", "rs")
-SDTM_ENDINGS: Final = (".csv", ".xpt", ".json")
 
 
 def read_study(path: Path, *, policies: Policies | None = None) -> Study:
@@ -46,17 +43,13 @@ def read_study(path: Path, *, policies: Policies | None = None) -> Study:
     files = _list_files(path)
     if any(file.stem.lower() == "patients" and is_table_file(file) for file in files):
         return read_tidy(path, policies=policies)
-    if any(_is_sdtm(file) for file in files):
+    if is_sdtm_folder(path):
         from hccresist.study.sdtm import read_sdtm  # noqa: PLC0415
 
         return read_sdtm(path, policies=policies)
     if any(file.name == CONFIG_FILE or is_table_file(file) for file in files):
         return read_tidy(path, policies=policies)
     raise InputError([_no_study(path, files)])
-
-
-def _is_sdtm(file: Path) -> bool:
-    return file.stem.lower() in SDTM_DOMAINS and file.suffix.lower() in SDTM_ENDINGS
 
 
 def _list_files(path: Path) -> list[Path]:
