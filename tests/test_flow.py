@@ -13,11 +13,14 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from hccresist import steps
-from hccresist.assess.results import FURTHER_RESULTS, RESULTS
+from hccresist.assess.all_results import ALL_RESULTS
+from hccresist.assess.closer import BY_PATIENT, OF_COHORT
+from hccresist.assess.results import RESULTS
 from hccresist.demo import copy_demo, read_demo
 from hccresist.errors import ComputationError, ConfigError, InputError
 from hccresist.flow import explain_skip, run_pieces, run_study
 from hccresist.manifest import InputDigest, count_attrition, list_changed_policies
+from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.outputs import ROW_GROUP, open_new_folder, open_output, read_manifest, write_table
 from hccresist.report.page import Report, SectionFailure
 from hccresist.study.frames import study_from_frames
@@ -25,7 +28,7 @@ from hccresist.study.policies import Policies
 from hccresist.study.read import read_study
 from hccresist.study.study import Study
 
-ASSESSED = {*RESULTS, *FURTHER_RESULTS}
+ASSESSED = {*RESULTS, "progressions", *BY_PATIENT, *OF_COHORT}
 SUMMARISED = {"events", "rates", "survival_summary", "survival_curves", "cumulative_incidence"}
 
 
@@ -376,6 +379,7 @@ def test_a_study_in_pieces_gives_the_same_tables_byte_for_byte(tmp_path, demo_ru
     result = run_pieces(split(read_demo(), 23), out=tmp_path / "out")
     reports = {stage.name: (stage.status, stage.reason) for stage in result.stages}
     assert reports["report"] == ("skipped", "the study came in pieces; the report needs it whole")
+    assert result.manifest["skipped"]["patterns"] == "the study came in pieces; the closer look needs it whole"
     whole = digests(demo_run)
     for name, digest in digests(tmp_path / "out").items():
         if name != "manifest.json":
@@ -436,3 +440,35 @@ def test_a_table_without_rows_is_written_with_its_columns(tmp_path) -> None:
     assert write_table("empty", [frame], tmp_path) == 0
     assert (tmp_path / "empty.csv").read_text(encoding="utf-8") == "patient_id,day\n"
     assert pl.read_parquet(tmp_path / "empty.parquet").schema == frame.schema
+
+
+def test_every_table_fits_the_schema_that_documents_it(demo_run) -> None:
+    schemas = {**ALL_RESULTS, **OUTCOMES}
+    written = {path.stem: pl.read_parquet(path) for path in demo_run.glob("*.parquet")}
+    assert written.keys() == ASSESSED | SUMMARISED
+    for name, frame in written.items():
+        assert frame.columns == list(schemas[name].column_names()), name
+        schemas[name].validate(frame, cast=True)
+
+
+def test_without_the_closer_look_its_tables_are_skipped_and_why(tmp_path) -> None:
+    result = run_study(small_study(), out=tmp_path / "out", stages=["assess"], closer=False)
+    assert set(result.tables) == {*RESULTS, "progressions"}
+    assert result.manifest["skipped"]["robustness"] == "the closer look was not asked for"
+
+
+def test_a_table_whose_input_is_missing_is_skipped_and_why(tmp_path) -> None:
+    sums = pl.DataFrame(
+        {"patient_id": ["A"] * 2, "measure": "longest", "day": [-1.0, 56.0], "sum": [30.0, 20.0]}
+    )
+    study = study_from_frames(patients=pl.DataFrame({"patient_id": ["A"]}), sums=sums)
+    result = run_study(study, out=tmp_path / "out", stages=["assess"])
+    assert result.manifest["skipped"]["markers"] == "the study has no labs or observations or lesions"
+    assert "markers" not in result.tables
+
+
+def test_sensitivity_is_a_table_when_asked_for(tmp_path) -> None:
+    result = run_study(
+        small_study(), out=tmp_path / "out", stages=["assess"], criteria=["recist11"], sensitivity=True
+    )
+    assert set(result.tables["sensitivity"]["policy"]) > {"", "confirm_days", "continuing_pr"}

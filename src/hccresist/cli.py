@@ -45,7 +45,7 @@ Line = Annotated[int | None, Parameter(name="--line", show_default=False)]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-Closer = Annotated[bool | None, Parameter(name="--closer", negative="--no-closer", show_default=False)]
+Closer = Annotated[bool, Parameter(name="--closer", negative="--no-closer", show_default=False)]
 
 
 class UsageError(ConfigError):
@@ -134,7 +134,7 @@ def assess(
     line: Line = None,
     formats: str = "parquet,csv",
     sensitivity: Flag = False,
-    closer: Closer = None,
+    closer: Closer = True,
     quiet: Quiet = False,
 ) -> int:
     """Assess response at every visit, dates, rates and survival, and write the tables.
@@ -156,8 +156,8 @@ def assess(
     sensitivity
         Take rates and medians under each other setting of each policy too (slow).
     closer
-        Take the closer look too: resistance, growth, patterns, markers, robustness, audit. Default: yes,
-        unless the study is so large that it is read in pieces.
+        Take the closer look too: resistance, growth, patterns, markers, robustness, audit. Skipped where
+        a study is so large that it is read in pieces.
     quiet
         Print errors only.
     """
@@ -185,7 +185,7 @@ def run(
     formats: str = "parquet,csv",
     landmark: Annotated[float | None, Parameter(show_default=False)] = None,
     sensitivity: Flag = False,
-    closer: Closer = None,
+    closer: Closer = True,
     quiet: Quiet = False,
 ) -> int:
     """Do every stage that has its input, and write tables and report.html.
@@ -209,8 +209,8 @@ def run(
     sensitivity
         Take rates and medians under each other setting of each policy too (slow).
     closer
-        Take the closer look too: resistance, growth, patterns, markers, robustness, audit. Default: yes,
-        unless the study is so large that it is read in pieces.
+        Take the closer look too: resistance, growth, patterns, markers, robustness, audit. Skipped where
+        a study is so large that it is read in pieces.
     quiet
         Print errors only.
     """
@@ -354,7 +354,7 @@ class Request:
     formats: str = "parquet,csv"
     landmark_days: float | None = None
     sensitivity: bool = False
-    closer: bool | None = None
+    closer: bool = True
 
 
 def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
@@ -362,7 +362,7 @@ def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
     from hccresist import screen  # noqa: PLC0415
     from hccresist.flow import check_options, run_pieces  # noqa: PLC0415
     from hccresist.study.lines import move_to_line  # noqa: PLC0415
-    from hccresist.study.pieces import comes_in_pieces, read_pieces  # noqa: PLC0415
+    from hccresist.study.pieces import read_pieces  # noqa: PLC0415
 
     criteria = None if request.criteria is None else _split(request.criteria)
     formats = _split(request.formats)
@@ -381,7 +381,6 @@ def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
         if request.line is not None:
             with _usage():
                 pieces = [move_to_line(study, request.line) for study in pieces]
-        closer = not comes_in_pieces(path) if request.closer is None else request.closer
         result = run_pieces(
             pieces,
             out=out,
@@ -389,7 +388,7 @@ def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
             criteria=criteria,
             formats=formats,
             landmark_days=request.landmark_days,
-            closer=closer,
+            closer=request.closer,
             sensitivity=request.sensitivity,
             progress=progress,
         )

@@ -103,7 +103,8 @@ def run_study(
     formats
         ``parquet``, ``csv`` or both.
     closer
-        Take the closer look too: resistance, growth, patterns, markers, robustness, audit.
+        Take the closer look too: resistance, growth, patterns, markers, robustness, audit. It needs
+        the study whole.
     sensitivity
         Take rates and medians under each other setting of each policy too.
     landmark_days
@@ -167,7 +168,7 @@ def run_pieces(
             progress=progress,
         )
         run.assess(pieces)
-        run.look_at_cohort()
+        run.look_closer()
         run.summarise()
         run.report()
         manifest = run.manifest()
@@ -275,14 +276,21 @@ class _Run:
             self.folder.discard(name)
             self.kept.pop(name, None)
 
-    def look_at_cohort(self) -> None:
-        """Write what *assess* finds in all patients together."""
-        work = steps.list_cohort(self.tables())
-        if self.sensitivity and len(self.pieces) == 1:
+    def look_closer(self) -> None:
+        """Write everything of *assess* beyond responses, where it is wanted and the study is whole."""
+        if not self.done("assess"):
+            return
+        work, self.not_made = steps.list_closer(self.study(), self.tables())
+        reason = "" if self.closer else "the closer look was not asked for"
+        if len(self.pieces) > 1:
+            reason = "the study came in pieces; the closer look needs it whole"
+        if self.sensitivity:
             work["sensitivity"] = lambda: steps.derive_sensitivity(self.study(), self.criteria)
-        elif self.sensitivity:
-            self.not_made["sensitivity"] = "the study came in pieces; sensitivity needs it whole"
+        if reason:
+            self.not_made = dict.fromkeys((*work, *self.not_made), reason)
+            return
         self._write("assess", work)
+        self._write("assess", steps.list_cohort(self.tables()))
 
     def summarise(self) -> None:
         """Take rates and survival over all patients, and write them."""
@@ -388,20 +396,8 @@ class _Run:
         events = self._attempt("outcomes", lambda: steps.add_events(piece, tables), loses=["events"])
         if events is not None:
             tables["events"] = events
-        if assessment is not None:
-            tables |= self._look_closer(piece, tables)
         self._tell("assess", sum(study.patients.height for study in self.pieces))
         return tables
-
-    def _look_closer(self, piece: Study, tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-        """Return the further tables of the patients of one piece, where they are wanted."""
-        work, self.not_made = steps.list_closer(piece, tables)
-        if not self.closer:
-            unwanted = "the closer look was not asked for"
-            self.not_made = dict.fromkeys((*work, *self.not_made), unwanted)
-            return {}
-        made = {name: self._attempt("assess", make, loses=[name]) for name, make in work.items()}
-        return {name: frame for name, frame in made.items() if frame is not None}
 
     def _attempt(self, stage: str, work: Callable[[], _Made], *, loses: Iterable[str] = ()) -> _Made | None:
         """Do a part of a stage; a failure is kept, and the stage counts as failed.

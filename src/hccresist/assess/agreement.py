@@ -117,7 +117,8 @@ def derive_agreement(best_response: pl.DataFrame, timepoints: pl.DataFrame) -> p
         value, low, high, n. Patients for whom one of the two is NE are left out of kappas.
     """
     rows = [*_between_criteria(best_response), *_between_readers(best_response), *_of_sums(timepoints)]
-    return pl.DataFrame(rows, schema=AGREEMENT, orient="row", nan_to_null=True).sort(list(AGREEMENT)[:5])
+    table = pl.DataFrame(rows, schema=AGREEMENT, orient="row").fill_nan(None)
+    return table.sort(list(AGREEMENT)[:5])
 
 
 AGREEMENT: Final = {

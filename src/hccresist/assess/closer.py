@@ -1,7 +1,7 @@
 """The closer look: everything of *assess* beyond responses, each table by its own function.
 
-Each entry of `BY_PATIENT` makes a table whose rows belong to patients, so that a study can come in pieces;
-each of `OF_COHORT` looks at all patients together.
+Each entry of `BY_PATIENT` makes a table whose rows belong to patients (some compare a patient with the
+cohort, so the study must be whole); each of `OF_COHORT` describes all patients together.
 """
 
 from __future__ import annotations

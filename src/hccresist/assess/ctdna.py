@@ -8,7 +8,7 @@ import polars as pl
 
 from hccresist.assess.marker_definitions import OURS, Definition, Reading
 from hccresist.assess.marker_results import MarkerIssues
-from hccresist.assess.marker_rows import NOT_EVALUABLE, shown, shown_change, to_rows
+from hccresist.assess.marker_rows import NOT_EVALUABLE, no_rows, shown, shown_change, to_rows
 from hccresist.study.policies import Policies
 
 _CLEARANCE: Final = "cancertherapyadvisor.com, ASCO 2020 (GO30140)"
@@ -92,6 +92,8 @@ def ctdna_rows(observed: pl.DataFrame, *, policies: Policies) -> tuple[pl.DataFr
         Baseline window.
     """
     samples = _samples(observed)
+    if samples.is_empty():
+        return no_rows(), MarkerIssues.create_empty()
     clash = (pl.col("recorded") == 0) & (pl.col("vaf") > 0)
     wrong = samples.filter(clash.fill_null(value=False))
     samples = samples.join(wrong, on=["patient_id", "day"], how="anti").sort("patient_id", "day")

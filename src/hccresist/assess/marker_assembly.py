@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hccresist.assess.marker_panel import SCORES, Score
-from hccresist.assess.marker_rows import shown, to_rows
+from hccresist.assess.marker_rows import no_rows, shown, to_rows
 from hccresist.assess.marker_scores import Floats
 from hccresist.assess.marker_units import BY_NAME
 from hccresist.study.policies import Policies
@@ -53,10 +53,12 @@ def score_rows(
     scores
         Scores wanted.
     """
-    tests = sorted({test for score in scores for test in score.definition.needs})
+    present = set(labs["test"].unique())
+    wanted = [score for score in scores if present.intersection(score.definition.needs)]
+    tests = sorted({test for score in wanted for test in score.definition.needs})
     wide = gather_components(labs.filter(pl.col("test").is_in(tests)), tests, window_days=window_days)
-    parts = [_score_rows(wide, score, policies, window_days) for score in scores]
-    return pl.concat([to_rows(part) for part in parts])
+    parts = [_score_rows(wide, score, policies, window_days) for score in wanted]
+    return pl.concat([no_rows(), *(to_rows(part) for part in parts)])
 
 
 def gather_components(labs: pl.DataFrame, tests: Sequence[str], *, window_days: float) -> pl.DataFrame:

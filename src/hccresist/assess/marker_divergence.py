@@ -15,7 +15,7 @@ import polars as pl
 from hccresist.assess.marker_changes import said_change, why_unknown, with_bound
 from hccresist.assess.marker_definitions import OURS, Definition, Reading
 from hccresist.assess.marker_response import judge
-from hccresist.assess.marker_rows import NOT_EVALUABLE, nearest_rows, shown, shown_change, to_rows
+from hccresist.assess.marker_rows import NOT_EVALUABLE, nearest_rows, no_rows, shown, shown_change, to_rows
 from hccresist.assess.marker_rules import Cut
 
 CRITERIA: Final = ("recist11", "mrecist")
@@ -78,13 +78,15 @@ def divergence_rows(changes: pl.DataFrame, *, timepoints: pl.DataFrame | None) -
         As `assess_study` makes them.
     """
     if timepoints is None:
-        return to_rows(changes.clear().with_columns(marker=pl.lit(""), source=pl.lit("")))
+        return no_rows()
+    present = set(changes["test"].unique())
     parts = [
         to_rows(_test_rows(changes.filter(pl.col("test") == test), timepoints, test, criterion))
         for test in BASELINE_MIN
         for criterion in CRITERIA
+        if test in present
     ]
-    return pl.concat(parts)
+    return pl.concat([no_rows(), *parts])
 
 
 def _test_rows(values: pl.DataFrame, timepoints: pl.DataFrame, test: str, criterion: str) -> pl.DataFrame:

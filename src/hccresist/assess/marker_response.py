@@ -13,7 +13,7 @@ from hccresist.assess.marker_changes import (
     why_unknown,
     with_bound,
 )
-from hccresist.assess.marker_rows import NOT_EVALUABLE, nearest_rows, shown, shown_change, to_rows
+from hccresist.assess.marker_rows import NOT_EVALUABLE, nearest_rows, no_rows, shown, shown_change, to_rows
 from hccresist.assess.marker_rules import (
     EACH,
     EVALUATION_DAYS,
@@ -50,9 +50,11 @@ def response_rows(
     rules
         Rules to judge.
     """
-    parts = [_rule_rows(changes, rule, first_evaluation) for rule in rules]
-    parts.append(fifty_ten_rows(changes))
-    return pl.concat([to_rows(part) for part in parts])
+    present = set(changes["test"].unique())
+    parts = [_rule_rows(changes, rule, first_evaluation) for rule in rules if rule.test in present]
+    if "afp" in present:
+        parts.append(fifty_ten_rows(changes))
+    return pl.concat([no_rows(), *(to_rows(part) for part in parts)])
 
 
 def _rule_rows(changes: pl.DataFrame, rule: ChangeRule, first_evaluation: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,11 @@ COLUMNS: Final[dict[str, pl.DataType]] = {name: column.dtype for name, column in
 NOT_EVALUABLE: Final = "not_evaluable"
 
 
+def no_rows() -> pl.DataFrame:
+    """Return no rows of `markers`."""
+    return pl.DataFrame(schema=COLUMNS)
+
+
 def to_rows(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame with the columns of `markers`, in order; those it lacks are empty."""
     blank: dict[str, object] = {"reader": "", "unit": ""}

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from hccresist.assess.marker_rows import NOT_EVALUABLE, shown, to_rows
+from hccresist.assess.marker_rows import NOT_EVALUABLE, no_rows, shown, to_rows
 from hccresist.assess.staging import BEYOND, WITHIN, bclc_2022, burden_mm, milan, ucsf, up_to_seven
 from hccresist.study import codes
 from hccresist.study.policies import Policies
@@ -31,6 +31,8 @@ def stage_rows(study: Study, *, baselines: pl.DataFrame | None, ward: pl.DataFra
         patient_id, `child_pugh_class` (A, B, C or empty) and `observed_ecog` at baseline.
     """
     burden = tumour_burden(study, baselines=baselines)
+    if burden.is_empty():
+        return no_rows()
     facts = burden.join(_patient_facts(study), on="patient_id", how="left", maintain_order="left")
     facts = facts.join(ward, on="patient_id", how="left", maintain_order="left").with_columns(
         pl.coalesce("child_pugh_class", "recorded_class").alias("child_pugh_class"),

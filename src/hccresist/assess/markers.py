@@ -88,8 +88,7 @@ def derive_markers(
     >>> found.select(pl.col("value").round(2), "grade").rows()
     [(-2.11, '2')]
     """
-    tables = derive_marker_tables(study, timepoints=timepoints, baselines=baselines, window_days=window_days)
-    return tables["markers"]
+    return _derive(study, timepoints, baselines, window_days=window_days)[0]
 
 
 def derive_marker_tables(
@@ -113,6 +112,23 @@ def derive_marker_tables(
         and observation that was refused, or used under an assumption, with patient, day, test, unit and
         what to do; `hccresist.assess.marker_labs.log_issues` turns it into warnings.
     """
+    markers, issues = _derive(study, timepoints, baselines, window_days=window_days)
+    return {
+        "markers": markers,
+        "marker_issues": issues,
+        "marker_definitions": definitions_table(all_definitions()),
+        "marker_readings": readings_table(all_definitions()),
+    }
+
+
+def _derive(
+    study: Study,
+    timepoints: pl.DataFrame | None,
+    baselines: pl.DataFrame | None,
+    *,
+    window_days: float,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return `markers` and `marker_issues`."""
     policies = study.config.policies
     labs, lab_issues = normalise_labs(study.table("labs"), policies=policies)
     observed, word_issues = read_observations(study.table("observations"))
@@ -132,12 +148,8 @@ def derive_marker_tables(
     spans = pl.concat([_treated_spans(study), _observed_spans(observed)])
     markers = _flag_vka(pl.concat(parts), spans, changes)
     issues = pl.concat([lab_issues, word_issues, ctdna_issues])
-    return {
-        "markers": Markers.validate(markers.sort(_KEY)),
-        "marker_issues": MarkerIssues.validate(issues.sort("patient_id", "day", "table", "test")),
-        "marker_definitions": definitions_table(all_definitions()),
-        "marker_readings": readings_table(all_definitions()),
-    }
+    issues = issues.sort("patient_id", "day", "table", "test")
+    return Markers.validate(markers.sort(_KEY)), MarkerIssues.validate(issues)
 
 
 def all_definitions() -> tuple[Definition, ...]:

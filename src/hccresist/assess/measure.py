@@ -210,7 +210,7 @@ def _target_measures(
     rows: LesionRows, scans: Scans, *, roles: Roles, values: Ints, baseline: Ints, criterion: Criterion
 ) -> TargetPart:
     """Return sums and target states of each visit."""
-    lesion, visit, value = _joined_parts(rows, values, roles)
+    lesion, visit, value = _joined_parts(rows, values, roles.target)
     seen = value >= 0
     n = scans.n_visits
     lesion, visit, value = lesion[seen], visit[seen], value[seen]
@@ -252,10 +252,10 @@ def _companion(
     return np.bincount(visit, weights=attenuation, minlength=n) / count
 
 
-def _joined_parts(rows: LesionRows, values: Ints, roles: Roles) -> tuple[Ints, Ints, Ints]:
-    """Return lesion, visit and value of each target cell; parts are added to the lesion they split from."""
+def _joined_parts(rows: LesionRows, values: Ints, chosen: Bools) -> tuple[Ints, Ints, Ints]:
+    """Return lesion, visit and value of each chosen cell; parts are added to the lesion they split from."""
     whole = rows.parent[rows.cell_lesion]
-    mine = roles.target[whole]
+    mine = chosen[whole]
     lesion, visit, value = whole[mine], rows.cell_visit[mine], values[mine]
     if (rows.parent == np.arange(rows.n_lesions)).all():
         return lesion, visit, value
@@ -445,11 +445,10 @@ def _new_targets(
 
 def _new_sum(rows: LesionRows, scans: Scans, *, by_row: Ints, measured: Bools, onset: Ints) -> Ints:
     """Return the sum of the new targets at each visit, −1 before the first of them."""
-    value = by_row[rows.pick(by_row >= 0)]
-    mine = measured[rows.cell_lesion] & (value >= 0) & (rows.cell_visit >= onset[rows.cell_lesion])
+    lesion, visit, value = _joined_parts(rows, by_row[rows.pick(by_row >= 0)], measured)
+    counts = (value >= 0) & (visit >= onset[lesion])
     n = scans.n_visits
-    total = np.bincount(rows.cell_visit[mine], weights=value[mine], minlength=n).astype(np.int64)
-    return np.where(_marked(rows.cell_visit[mine], n), total, -1)
+    return np.where(_marked(visit[counts], n), _part(visit, value, counts, n), -1)
 
 
 def _running(onset: Ints, series: Ints, scans: Scans) -> Ints:

@@ -89,11 +89,6 @@ def read_pieces(
         raise InputError(problems)
 
 
-def comes_in_pieces(path: Path, *, large: int = LARGE) -> bool:
-    """Return whether `read_pieces` would read a study in pieces."""
-    return _large_files(path, large) is not None
-
-
 def _large_files(path: Path, large: int) -> dict[str, Path] | None:
     """Return the tables of a study that is to be read in pieces, or ``None``."""
     if not path.is_dir():

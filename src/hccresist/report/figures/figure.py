@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
@@ -131,6 +131,12 @@ def month_axis(longest_days: float) -> tuple[list[float], str]:
     step = next((s for s in (1, 2, 3, 6, 12, 24, 60) if whole / s <= 9), 120)
     ticks = [i * step * words.DAYS_PER_MONTH for i in range(int(whole // step) + 1)]
     return ticks, f"format(datum.value / {words.DAYS_PER_MONTH}, 'd')"
+
+
+def legend_columns(names: Sequence[str], *, width: float = WIDTH) -> int:
+    """Return how many names of a legend go into one row."""
+    longest = max((len(name) for name in names), default=1)
+    return max(1, min(len(names), int(width // (7 * longest + 40))))
 
 
 def _encode(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from hccresist.report import words
+from hccresist.report import theme, words
 from hccresist.report.facts import Facts, View
 from hccresist.report.figures.figure import Figure, draw, thin
 
@@ -94,7 +94,7 @@ def plot_best_responses(facts: Facts) -> Figure:
         key="best-response",
         title="Best response",
         heading="Best response by criterion",
-        caption="Confirmation not required. Numbers in the bars are patients; shares below 5 % carry none.",
+        caption=_caption_best(facts, data),
         alt=_describe_best(data),
         data=data.select("criterion", "reader", "best", "n", "percent"),
         svg=draw(chart, key="best-response", rows={"rows": rows}),
@@ -152,12 +152,20 @@ def plot_spider(facts: Facts, view: View) -> Figure | None:
     )
 
 
+def _caption_best(facts: Facts, data: pl.DataFrame) -> str:
+    text = "Confirmation not required. Numbers in the bars are patients; shares below 5 % carry none."
+    fewest = data.group_by("criterion", "reader").agg(pl.col("n").sum())["n"].min()
+    if fewest == facts.study.patients.height:
+        return text
+    return f"{text} A bar that ends before 100 % leaves patients whom that reader did not assess."
+
+
 def _count_best(facts: Facts) -> pl.DataFrame:
     best = facts.tables["best_response"]
     labels = {(view.criterion, view.reader): view.label for view in facts.views}
     counted = best.group_by("criterion", "reader", "best").agg(pl.len().cast(pl.Int64).alias("n"))
     counted = counted.with_columns(
-        percent=100 * pl.col("n") / pl.col("n").sum().over("criterion", "reader"),
+        percent=100 * pl.col("n") / facts.study.patients.height,
         view=pl.struct("criterion", "reader").map_elements(
             lambda row: labels[(row["criterion"], row["reader"])], return_dtype=pl.String
         ),
@@ -197,6 +205,8 @@ def _caption_waterfall(facts: Facts, kept: _Kept) -> str:
             f"{words.count(kept.frame.height)} of {words.count(kept.total)} patients drawn, "
             "evenly spaced by rank."
         )
+    if len(facts.arms) > len(theme.ARMS):
+        parts.append("There are too many arms for a strip of colours; the data name them.")
     parts.append(_caption_cut(kept.frame["best_change_percent"], "bar"))
     return " ".join(part for part in parts if part)
 

@@ -10,6 +10,9 @@ from hccresist.report import words
 from hccresist.report.facts import Facts, label_group
 from hccresist.report.figures.figure import Figure, draw, month_axis, thin
 
+MAX_GROUPS: Final = 4
+"""Arms up to which cumulative incidences are drawn by arm, and intervals as bands."""
+
 MAX_STEPS: Final = 1200
 """Steps of one curve that are drawn and saved; more cannot be told apart on a screen."""
 
@@ -59,13 +62,14 @@ def plot_survival(facts: Facts, curves: pl.DataFrame, *, endpoint: str, key: str
     groups = [group for group in facts.groups if group in set(drawn["group"].to_list())]
     groups += sorted(set(drawn["group"].to_list()) - set(groups))
     risk = compute_at_risk(drawn, ticks)
-    chart = survival.chart_survival(groups, survival.TimeAxis(_longest(kept["days"]), ticks, label))
+    time = survival.TimeAxis(_longest(kept["days"]), ticks, label)
+    chart = survival.chart_survival(groups, time, bands=len(groups) <= MAX_GROUPS)
     title = words.label_endpoint(endpoint) + (f", {where}" if where else "")
     return Figure(
         key=key,
         title=title,
         heading=where,
-        caption=_caption_survival(kept, drawn),
+        caption=_caption_survival(groups) + _note_thinned(kept, drawn),
         alt=f"Kaplan–Meier curve of {title}. " + _describe_ends(drawn, groups),
         data=kept,
         svg=draw(
@@ -75,10 +79,13 @@ def plot_survival(facts: Facts, curves: pl.DataFrame, *, endpoint: str, key: str
 
 
 def plot_incidence(facts: Facts, rows: pl.DataFrame, *, endpoint: str, key: str, where: str) -> Figure:
-    """Return cumulative incidences of one endpoint, one curve a cause and group."""
+    """Return cumulative incidences of one endpoint, one curve a cause and group.
+
+    With more than `MAX_GROUPS` arms the picture is of all patients.
+    """
     from hccresist.report.figures.charts import survival  # noqa: PLC0415  (Altair loads slowly)
 
-    drawn = _choose_groups(facts, rows)
+    drawn = _choose_groups(facts, rows, limit=MAX_GROUPS)
     kept = _thin_curves(drawn, by=("group", "cause"))
     ticks, label = month_axis(_longest(drawn["days"]))
     causes = sorted(set(drawn["cause"].to_list()))
@@ -96,16 +103,17 @@ def plot_incidence(facts: Facts, rows: pl.DataFrame, *, endpoint: str, key: str,
         key=key,
         title=title,
         heading="Cumulative incidence",
-        caption="Aalen–Johansen estimate: each cause competes with the others." + _note_thinned(kept, drawn),
+        caption=_caption_incidence(facts, groups) + _note_thinned(kept, drawn),
         alt=f"{title}. At the end: " + "; ".join(ends) + ".",
         data=kept,
         svg=draw(chart, key=key, rows={"rows": _anchor_incidence(kept)}),
     )
 
 
-def _choose_groups(facts: Facts, rows: pl.DataFrame) -> pl.DataFrame:
+def _choose_groups(facts: Facts, rows: pl.DataFrame, *, limit: int | None = None) -> pl.DataFrame:
     arms = rows.filter(pl.col("group").is_in(list(facts.arms)))
-    return rows.filter(pl.col("group") == "all") if arms.is_empty() else arms
+    many = limit is not None and len(facts.arms) > limit
+    return rows.filter(pl.col("group") == "all") if arms.is_empty() or many else arms
 
 
 def _thin_curves(rows: pl.DataFrame, by: tuple[str, ...] = ("group",)) -> pl.DataFrame:
@@ -156,9 +164,17 @@ def _describe_ends(curves: pl.DataFrame, groups: list[str]) -> str:
     return "; ".join(parts) + "."
 
 
-def _caption_survival(kept: pl.DataFrame, drawn: pl.DataFrame) -> str:
-    text = "Kaplan–Meier estimate with 95 % interval (log–log); small strokes: censored."
-    return text + _note_thinned(kept, drawn)
+def _caption_survival(groups: list[str]) -> str:
+    if len(groups) > MAX_GROUPS:
+        return "Kaplan–Meier estimate; small strokes: censored. The 95 % intervals (log–log) are in the data."
+    return "Kaplan–Meier estimate with 95 % interval (log–log); small strokes: censored."
+
+
+def _caption_incidence(facts: Facts, groups: list[str]) -> str:
+    text = "Aalen–Johansen estimate: each cause competes with the others. Limits are in the data."
+    if facts.arms and groups == ["all"]:
+        text += " All arms together; by arm they are in the table ‘cumulative_incidence’."
+    return text
 
 
 def _note_thinned(kept: pl.DataFrame, drawn: pl.DataFrame) -> str:

@@ -29,6 +29,7 @@ def build(facts: Facts) -> Markup:
         missing=missing,
         figure=None if best is None else plot_best_responses(facts),
         views=tuple(_view(facts, view) for view in facts.views),
+        few_groups=len(facts.groups) <= 3,
     )
 
 
@@ -45,12 +46,15 @@ def _best(facts: Facts, view: View, column: str, caption: str) -> Table | None:
     rows = facts.of_view("best_response", view)
     if rows.is_empty():
         return None
-    rows = rows.join(facts.arm_of, on="patient_id", how="left")
-    listed = words.sort_responses((*_ALWAYS.get(view.criterion, _PLAIN), *rows[column].to_list()))
+    rows = facts.arm_of.join(rows, on="patient_id", how="left").with_columns(pl.col(column).fill_null(""))
+    found = [word for word in rows[column].to_list() if word]
+    listed = words.sort_responses((*_ALWAYS.get(view.criterion, _PLAIN), *found))
     groups = {
         group: rows if group == "all" else rows.filter(pl.col("arm") == group) for group in facts.groups
     }
     cells = tuple((chip(word), *(_share(part, column, word) for part in groups.values())) for word in listed)
+    if len(found) < rows.height:
+        cells = (*cells, ("not assessed", *(_share(part, column, "") for part in groups.values())))
     total = ("Patients", *(words.count(part.height) for part in groups.values()))
     return Table(
         caption=caption,

@@ -185,34 +185,37 @@ _IN_NOTES = ("logrank_chi2", "logrank_chi2_stratified")
 
 
 def _comparisons(summary: pl.DataFrame) -> Table | None:
-    rest = summary.filter(~pl.col("statistic").is_in([*_OF_GROUPS, *_IN_NOTES]))
+    rest = summary.filter(~pl.col("statistic").is_in([*_OF_GROUPS, *_IN_NOTES])).sort("group", "statistic")
     if rest.is_empty():
         return None
+    found = {(row["group"], row["statistic"]): row for row in rest.iter_rows(named=True)}
+    present = {statistic for _, statistic in found}
+    shown = [*(name for name in _COMPARISONS if name in present), *sorted(present - set(_COMPARISONS))]
     rows = tuple(
-        (
-            str(row["group"]),
-            _COMPARISONS.get(str(row["statistic"]), str(row["statistic"]).replace("_", " ")),
-            _compared(row),
-            str(row["note"] or "") if row["value"] is not None else "",
-        )
-        for row in rest.sort("group", "statistic", "at_days").iter_rows(named=True)
+        (str(group), *(_compared(found.get((group, statistic))) for statistic in shown))
+        for group in dict.fromkeys(group for group, _ in found)
     )
-    return Table(
-        caption="Comparisons",
-        head=("Groups", "Statistic", "Value (95 % interval)", "Remark"),
-        rows=rows,
-        text_columns=(0, 1, 3),
-    )
+    heads = (_COMPARISONS.get(name, name.replace("_", " ")) for name in shown)
+    return Table(caption="Comparisons (95 % interval)", head=("Groups", *heads), rows=rows)
 
 
-def _compared(row: dict[str, Any]) -> str | Markup:
+def _compared(row: dict[str, Any] | None) -> str | Markup:
+    if row is None:
+        return words.EMPTY
     value = row["value"]
     if value is None:
         return _note(row)
     if row["statistic"].startswith("logrank_p"):
-        return words.p_value(value)
+        return _remarked(words.p_value(value), row)
     digits = 0 if row["statistic"] == "rmst_difference" else 2
-    return Markup("{} {}").format(words.number(value, digits), _limits(row, digits))
+    return _remarked(Markup("{} {}").format(words.number(value, digits), _limits(row, digits)), row)
+
+
+def _remarked(cell: str | Markup, row: dict[str, Any]) -> Markup:
+    """Return a cell with the remark of its row below it."""
+    if not row["note"]:
+        return Markup("{}").format(cell)
+    return Markup('{}<br><span class="soft wrap">{}</span>').format(cell, row["note"])
 
 
 def _notes(rows: pl.DataFrame) -> str:

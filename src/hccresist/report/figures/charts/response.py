@@ -9,7 +9,7 @@ import altair as alt
 import polars as pl
 
 from hccresist.report import theme, words
-from hccresist.report.figures.figure import WIDTH, month_axis
+from hccresist.report.figures.figure import WIDTH, legend_columns, month_axis
 
 FEW: Final = 120
 """Lines up to which a spider plot is drawn boldly and marks new lesions."""
@@ -47,14 +47,15 @@ def chart_waterfall(rows: pl.DataFrame, *, guides: Sequence[float], arms: Sequen
         x=x, y=y, color=_response_colour(shown, title="Best response")
     )
     layers = [bars, *_guides(guides, low, high)]
-    if not arms:
+    if not 1 < len(arms) <= len(theme.ARMS):
         return alt.layer(*layers).properties(height=270)
     scale = alt.Scale(domain=list(arms), range=[theme.arm_colour(i) for i in range(len(arms))])
+    legend = alt.Legend(title="Arm (strip below)", columns=legend_columns(arms))
     strip = base.mark_rect().encode(
         x=x,
         y=alt.value(277),
         y2=alt.value(287),
-        color=alt.Color("arm:N", title="Arm (strip below)", scale=scale),
+        color=alt.Color("arm:N", scale=scale, legend=legend),
     )
     return alt.layer(*layers, strip).properties(height=270).resolve_scale(color="independent")
 

@@ -9,9 +9,10 @@ import altair as alt
 
 from hccresist.report import theme
 from hccresist.report.facts import label_group
-from hccresist.report.figures.figure import WIDTH
+from hccresist.report.figures.figure import WIDTH, legend_columns
 
-_DASHES: Final = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [5, 2], [1, 3])
+_DASHES: Final = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [5, 2])
+"""One fewer than the colours of arms, so that a colour that comes again has another dash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class TimeAxis:
         return alt.X("days:Q", scale=scale, axis=axis)
 
 
-def chart_survival(groups: list[str], time: TimeAxis) -> Any:  # noqa: ANN401
+def chart_survival(groups: list[str], time: TimeAxis, *, bands: bool) -> Any:  # noqa: ANN401
     """Return curves with bands from rows ``curves``, censoring from ``marks``, numbers from ``risk``."""
     names = [label_group(group) for group in groups]
     colour = _group_colour(names)
@@ -49,7 +50,9 @@ def chart_survival(groups: list[str], time: TimeAxis) -> Any:  # noqa: ANN401
     marks = alt.Chart(alt.NamedData("marks")).transform_filter("datum.censored > 0")
     censor = marks.mark_point(shape="stroke", angle=90, size=60, strokeWidth=1.2, opacity=0.9)
     censor = censor.encode(x=x, y=y, color=colour)
-    curves = alt.layer(band, line, censor).properties(width=WIDTH - room - 8, height=300)
+    curves = alt.layer(*([band] if bands else []), line, censor).properties(
+        width=WIDTH - room - 8, height=300
+    )
     return alt.vconcat(curves, _chart_risk(names, time, room), spacing=58, bounds="flush").resolve_scale(
         color="shared"
     )
@@ -79,19 +82,24 @@ def _chart_risk(names: list[str], time: TimeAxis, room: float) -> Any:  # noqa: 
 
 def _group_colour(names: list[str]) -> alt.Color:
     scale = alt.Scale(domain=names, range=[theme.arm_colour(i) for i in range(len(names))])
-    legend = _line_legend(None) if len(names) > 1 else None
+    legend = _line_legend(None, names) if len(names) > 1 else None
     return alt.Color("name:N", scale=scale, legend=legend)
 
 
-def _line_legend(title: str | None) -> alt.Legend:
+def _line_legend(title: str | None, names: list[str]) -> alt.Legend:
     return alt.Legend(
-        title=title, symbolType="stroke", symbolStrokeWidth=2.5, symbolOpacity=1, symbolSize=260
+        title=title,
+        symbolType="stroke",
+        symbolStrokeWidth=2.5,
+        symbolOpacity=1,
+        symbolSize=260,
+        columns=legend_columns(names, width=WIDTH - 60),
     )
 
 
 def _dash(names: list[str], *, title: str | None = None) -> alt.StrokeDash:
     scale = alt.Scale(domain=names, range=[_DASHES[i % len(_DASHES)] for i in range(len(names))])
-    legend = _line_legend(title) if len(names) > 1 else None
+    legend = _line_legend(title, names) if len(names) > 1 else None
     return alt.StrokeDash("name:N", scale=scale, legend=legend)
 
 
@@ -99,7 +107,7 @@ def chart_incidence(causes: list[str], groups: list[str], time: TimeAxis) -> Any
     """Return one curve a cause and group from rows ``name``, ``cause``, ``days`` and ``incidence``."""
     names = [label_group(group) for group in groups]
     scale = alt.Scale(domain=causes, range=[theme.arm_colour(i) for i in range(len(causes))])
-    colour = alt.Color("cause:N", scale=scale, legend=_line_legend("Cause"))
+    colour = alt.Color("cause:N", scale=scale, legend=_line_legend("Cause", causes))
     x = time.x(title="Months")
     y = alt.Y("incidence:Q", title="Cumulative incidence", scale=alt.Scale(domain=[0, 1])).axis(
         format="%", tickCount=5
