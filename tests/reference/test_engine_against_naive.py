@@ -79,7 +79,6 @@ def test_random_policies_agree_in_every_column(seed: int) -> None:
     assert not lines, complain(rows, policies, lines)
 
 
-@pytest.mark.xfail(strict=True, reason="the engine does not add the parts of a split new lesion (step 3)")
 def test_parts_of_a_split_new_lesion_are_added() -> None:
     """New target 20 mm splits into 12 and 15 mm: 27 mm, which confirms progression."""
     rows = one_patient({"patients": [{"patient_id": "P"}], "lesions": []}, "P")
