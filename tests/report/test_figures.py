@@ -186,6 +186,32 @@ def test_thousands_of_patients_are_thinned_and_the_figures_say_so() -> None:
         assert len(figure.svg) < 1_000_000
 
 
+def test_more_arms_than_colours_are_told_apart_or_left_to_the_data() -> None:
+    n = 9
+    base = make_facts([float(i) for i in range(n)])
+    arms = pl.DataFrame(
+        {"patient_id": base.study.patients["patient_id"], "arm": [f"arm {i}" for i in range(n)]}
+    )
+    facts = Facts(Study(tables={"patients": arms}), base.tables, {})
+    waterfall = response.plot_waterfall(facts, View("recist11", ""))
+    assert waterfall is not None
+    assert "too many arms for a strip of colours" in waterfall.caption
+    assert waterfall.data["arm"].n_unique() == n
+    curves = pl.DataFrame({"group": [*facts.arms, "all"], "days": [30.0] * (n + 1)}).with_columns(
+        survival=pl.lit(0.5), low=pl.lit(0.2), high=pl.lit(0.8), at_risk=pl.lit(2), censored=pl.lit(0)
+    )
+    figure = survival.plot_survival(facts, curves, endpoint="OS", key="km", where="")
+    assert "intervals (log–log) are in the data" in figure.caption
+    styles = re.findall(
+        r'<path[^>]*stroke="(#[0-9a-f]{6})"[^>]*stroke-width="2"[^>]*stroke-dasharray="([^"]*)"', figure.svg
+    )
+    assert len(set(styles)) == n
+    incidence = curves.with_columns(cause=pl.lit("progression"), incidence=pl.lit(0.5))
+    drawn = survival.plot_incidence(facts, incidence, endpoint="PFS", key="cif", where="")
+    assert drawn.data["group"].to_list() == ["all"]
+    assert "All arms together" in drawn.caption
+
+
 def test_nothing_measured_gives_no_waterfall_and_no_spider() -> None:
     facts = make_facts([])
     assert response.plot_waterfall(facts, View("recist11", "")) is None

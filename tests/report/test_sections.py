@@ -12,6 +12,7 @@ from reading import Page
 
 from hccresist.report import words
 from hccresist.report.facts import Facts, View
+from hccresist.report.figures.response import plot_best_responses
 from hccresist.report.sections import agreement, overview, response, survival
 
 
@@ -77,6 +78,19 @@ def test_best_responses_are_counted_by_arm(case, facts, column, caption) -> None
             n = int((part[column] == row[0]).sum())
             assert cell == f"{n} ({100 * n / part.height:.1f} %)"
     assert shown[-1] == ["Patients", "60", "30", "30"]
+
+
+def test_patients_whom_a_reader_did_not_assess_are_counted_and_named(tiny) -> None:
+    best = tiny.tables["best_response"].filter(pl.col("patient_id") != "HCC-0002")
+    facts = Facts(tiny.study, {"best_response": best}, {})
+    table = response._best(facts, View("recist11", ""), "best", "caption")
+    assert table is not None
+    rows = {re.sub("<[^>]+>", "", str(row[0])): re.sub("<[^>]+>", "", str(row[1])) for row in table.rows}
+    assert rows["not assessed"] == "1 (25.0\u00a0%)"
+    assert rows["Patients"] == "4"
+    figure = plot_best_responses(facts)
+    assert "A bar that ends before 100 % leaves patients" in figure.caption
+    assert figure.data.filter(pl.col("criterion") == "recist11")["percent"].sum() == 75
 
 
 def test_at_a_glance_repeats_rates_and_medians(case, facts) -> None:
@@ -151,9 +165,29 @@ def test_medians_landmarks_and_comparisons_are_those_of_the_summary(case, facts)
     assert landmarks[0] == ["Group", "6 months", "12 months", "18 months"]
     year = find(summary, group="all", statistic="rate", at_days=365.25)
     assert landmarks[1][2].startswith(f"{year['value']:.1f} % ({year['low']:.0f} to")
-    compared = shown["Comparisons"]
-    assert compared[1] == ["Lenvatinib + TACE vs Lenvatinib", "Hazard ratio (Cox)", "0.71 (0.50 to 1.02)", ""]
-    assert compared[2][2] == "0.061"
+    compared = shown["Comparisons (95 % interval)"]
+    assert compared[0] == ["Groups", "Hazard ratio (Cox)", "Log-rank test, p"]
+    assert compared[1] == ["Lenvatinib + TACE vs Lenvatinib", "0.71 (0.50 to 1.02)", "0.061"]
+
+
+def test_chi_square_stands_in_the_remark_of_the_p_value_and_days_are_days() -> None:
+    rows = [
+        summary_row(group="B vs A", statistic="logrank_chi2", value=2.5, note="chi-square 2.50"),
+        summary_row(group="B vs A", statistic="logrank_p", value=0.0004, note="chi-square 2.50"),
+        summary_row(group="B vs A", statistic="rmst_difference", value=-36.4, low=-96.0, high=25.0),
+        summary_row(group="C vs A", statistic="hazard_ratio", note="not estimable: no event"),
+    ]
+    frame = pl.DataFrame(rows, infer_schema_length=None).with_columns(pl.col("value").cast(pl.Float64))
+    table = survival._comparisons(frame)
+    assert table is not None
+    assert table.head[1:] == (
+        "Hazard ratio (Cox)",
+        "Log-rank test, p",
+        "Difference of restricted means, days",
+    )
+    (first, second) = ([re.sub("<[^>]+>", "|", str(cell)) for cell in row] for row in table.rows)
+    assert first == ["B vs A", "—", "&lt; 0.001||chi-square 2.50|", "−36 |(−96 to 25)|"]
+    assert second == ["C vs A", "|not estimable: no event|", "—", "—"]
 
 
 def summary_row(**values: object) -> dict[str, object]:
