@@ -91,8 +91,10 @@ def match_visits(responses: pl.DataFrame, scans: pl.DataFrame, policies: Policie
 def _narrower(matched: pl.DataFrame) -> pl.DataFrame:
     """Return patients and readers with several responses in one visit, and half the least time between."""
     rows = matched.drop_nulls("visit").sort(*KEYS, "criterion", "day")
-    group = [*KEYS, "criterion", "visit"]
-    gaps = rows.with_columns(gap=pl.col("day").diff().over(group)).filter(pl.col("gap") > 0)
+    same = (pl.col("visit") == pl.col("visit").shift()) & (pl.col("criterion") == pl.col("criterion").shift())
+    gaps = rows.filter(same.fill_null(value=False) | same.shift(-1).fill_null(value=False))
+    gaps = gaps.with_columns(gap=pl.col("day").diff().over(*KEYS, "criterion", "visit"))
+    gaps = gaps.filter(pl.col("gap") > 0)
     return gaps.group_by(KEYS).agg((pl.col("gap").min() / 2).alias("window"))
 
 

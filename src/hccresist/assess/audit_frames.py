@@ -54,12 +54,15 @@ def lesion_values(tables: Tables, policies: Policies) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        The rows of `lesions` sorted by key; role, organ and node as they hold for the lesion; ``size_mm``
+        The rows of `lesions` sorted by key, numbered by ``lesion`` and ``series`` (patient and reader);
+        role, organ and node as they hold for the lesion; ``size_mm``
         (short axis of a node, longest diameter of others, null where not measured) and ``value_mm`` (what
         the row counts as a target; null where it is not evaluable).
     """
     rows = tables["lesions"] if "lesions" in tables else Lesions.create_empty()
-    rows = rows.select(Lesions.column_names()).with_columns(lesion=pl.struct(LESION).rle_id())
+    rows = rows.select(Lesions.column_names()).with_columns(
+        lesion=pl.struct(LESION).rle_id(), series=pl.struct(KEYS).rle_id()
+    )
     first = [pl.col(name).drop_nulls().first().over("lesion") for name in ("role", "organ")]
     named = rows.with_columns(*first, node=pl.col("node").max().over("lesion")).with_columns(
         pl.col("role", "organ", "state").cast(pl.String)

@@ -28,19 +28,31 @@ _SIZE: Final = pl.col("size_mm")
 _BEFORE, _DAY_BEFORE = pl.col("before"), pl.col("day_before")
 
 
+def _before(column: str) -> pl.Expr:
+    """Return the value in the row before, where that belongs to the same lesion; rows are sorted by key."""
+    same = pl.col("lesion") == pl.col("lesion").shift()
+    return pl.when(same).then(pl.col(column).shift())
+
+
 def _pairs(case: AuditCase) -> pl.DataFrame:
     """Return each measured size with the one before it; whether it slipped, or came back from a slip."""
-    rows = case.lesions.filter(_SIZE > 0).with_columns(
-        before=_SIZE.shift().over("lesion"), day_before=pl.col("day").shift().over("lesion")
-    )
+    rows = case.lesions.filter(_SIZE > 0).with_columns(before=_before("size_mm"), day_before=_before("day"))
+    rows = rows.drop_nulls("before").with_row_index("row")
     ratio = _SIZE / _BEFORE
     up, down = ratio.is_between(*SLIP), (1 / ratio).is_between(*SLIP)
-    rows = rows.with_columns(slip=pl.when(up).then(1).when(down).then(-1).otherwise(0)).drop_nulls("before")
-    slipped = pl.col("slip") != 0
-    rows = rows.with_columns(run=(~slipped).cum_sum().over("lesion"))
-    within = slipped.cum_sum().over("lesion", "run")
-    reverses = pl.col("slip") == -pl.col("slip").shift().over("lesion")
-    return rows.with_columns(back=(slipped & reverses & (within % 2 == 0)).fill_null(value=False))
+    rows = rows.with_columns(slip=pl.when(up).then(1).when(down).then(-1).otherwise(0))
+    return rows.join(_returns_from_slips(rows), on="row", how="left", maintain_order="left").with_columns(
+        pl.col("back").fill_null(value=False)
+    )
+
+
+def _returns_from_slips(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows in which a size only comes back from a slip: every other one of a run to and fro."""
+    slipped = rows.filter(pl.col("slip") != 0).select("row", "lesion", "slip")
+    follows = (_before("slip") == -pl.col("slip")) & (pl.col("row") == pl.col("row").shift() + 1)
+    runs = slipped.with_columns(run=(~follows.fill_null(value=False)).cum_sum())
+    place = pl.int_range(pl.len()).over("run")
+    return runs.select("row", back=place % 2 == 1)
 
 
 def _sizes(text: str) -> pl.Expr:
@@ -83,14 +95,13 @@ def size_jumps(case: AuditCase) -> Finding:
 
 def returns(case: AuditCase) -> Finding:
     """Return lesions that were absent and came back at about their old size."""
+    value = pl.col("value_mm")
+    seen = {"old": value, "old_lesion": pl.col("lesion")}
+    last = {name: pl.when(value > 0).then(part).shift().forward_fill() for name, part in seen.items()}
     rows = case.lesions.drop_nulls("value_mm").with_columns(
-        before=pl.col("value_mm").shift().over("lesion"), day_before=pl.col("day").shift().over("lesion")
+        before=_before("value_mm"), day_before=_before("day"), **last
     )
-    positive = pl.when(pl.col("value_mm") > 0).then("value_mm")
-    old = positive.shift().forward_fill().over("lesion")
-    rows = rows.with_columns(old=old).filter(
-        (_BEFORE == 0) & (pl.col("state") != "merged").fill_null(value=True)
-    )
+    rows = rows.filter(_BEFORE == 0, pl.col("old_lesion") == pl.col("lesion"))
     return find(
         rows,
         (RETURN_SHARE * pl.col("old") <= _SIZE) & (pl.col("old") >= RETURN_MM),
@@ -107,24 +118,21 @@ def returns(case: AuditCase) -> Finding:
 
 def lost_targets(case: AuditCase) -> Finding:
     """Return targets of the baseline without a row at a later visit at which other lesions have one."""
-    targets = case.targets.select(*LESION, "baseline_day")
-    visits = (
-        case.lesions.filter(pl.col("first") > case.policies.baseline_window_end)
-        .select(*KEYS, "visit", day="last")
-        .unique(maintain_order=True)
-    )
-    wanted = targets.join(visits, on=KEYS, how="inner", maintain_order="left")
-    there = case.lesions.select(*LESION, "visit", there=pl.lit(value=True)).unique()
-    rows = wanted.join(there, on=[*LESION, "visit"], how="left", maintain_order="left")
-    return find(
-        rows,
-        pl.col("there").is_null(),
+    targets = case.targets.select(*LESION, "lesion", "series", "baseline_day")
+    later = case.lesions.filter(pl.col("first") > case.policies.baseline_window_end)
+    visits = later.select("series", "visit", day="last").unique("visit", maintain_order=True)
+    wanted = targets.join(visits, on="series", how="inner", maintain_order="left")
+    lost = wanted.join(later, on=["lesion", "visit"], how="anti", maintain_order="left")
+    rows = find(
+        lost,
+        pl.lit(value=True),
         found=pl.lit("no row"),
         expected=pl.lit("a row: measured, absent or not evaluable"),
         reason=pl.format(
             "The target was recorded on day {}, and other lesions were at this visit.", say("baseline_day")
         ),
-    )
+    ).rows
+    return Finding(wanted.height, rows)
 
 
 def sums_against_lesions(case: AuditCase) -> Finding:
@@ -151,19 +159,19 @@ def sums_against_lesions(case: AuditCase) -> Finding:
 
 def measured_twice(case: AuditCase) -> Finding:
     """Return lesions with two different sizes on two days of one visit."""
-    rows = (
-        case.lesions.drop_nulls("size_mm")
-        .group_by(*LESION, "visit", maintain_order=True)
-        .agg(
-            pl.col("last").first().alias("day"),
-            n=pl.len(),
-            kinds=_SIZE.n_unique(),
-            text=pl.format("{} mm on day {}", say("size_mm"), say("day")).str.join(", "),
-        )
+    sizes = case.lesions.drop_nulls("size_mm")
+    again = (pl.col("lesion") == pl.col("lesion").shift()) & (pl.col("visit") == pl.col("visit").shift())
+    again = again.fill_null(value=False)
+    cells = sizes.with_columns(cell=(~again).cum_sum())
+    several = cells.filter(again | again.shift(-1, fill_value=False))
+    rows = several.group_by(*LESION, "cell", maintain_order=True).agg(
+        pl.col("last").first().alias("day"),
+        kinds=_SIZE.n_unique(),
+        text=pl.format("{} mm on day {}", say("size_mm"), say("day")).str.join(", "),
     )
     return find(
         rows,
-        (pl.col("n") > 1) & (pl.col("kinds") > 1),
+        pl.col("kinds") > 1,
         found=pl.col("text"),
         expected=pl.lit("one size a visit"),
         reason=pl.lit(
