@@ -7,7 +7,7 @@ order and conditions of confirmation as in admiralonco 1.0 (Apache-2.0).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -42,6 +42,8 @@ class Course:
         Per series: day from which the minimum interval of SD counts.
     last_day
         Per series: visits after this day do not count for the best response.
+    plain
+        Confirmed and unconfirmed progression are one word, PD.
     """
 
     n_series: int
@@ -51,6 +53,7 @@ class Course:
     steps: Steps
     reference_day: Floats
     last_day: Floats
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +104,8 @@ def _unconfirmed(course: Course, in_scope: Bools, policies: Policies) -> tuple[C
     for series, visit in course.steps:
         code, day = course.overall[visit], course.day[visit]
         code = np.where(too_early(code, day, course.reference_day[series], policies), w.NE, code)
+        if course.plain:
+            code = np.where((code == w.UPD) | (code == w.CPD), w.PD, code)
         here = np.where(in_scope[visit], RANK[code], 99)
         better = (here < rank[series]) | ((here == rank[series]) & np.isnan(best_day[series]))
         rank[series] = np.where(better, here, rank[series])
@@ -141,15 +146,7 @@ def _cut_at_lost_cr(course: Course, in_scope: Bools) -> tuple[Course, Bools]:
         lost = in_scope[visit] & had_cr[series] & (overall[visit] == w.PR)
         overall[visit] = np.where(lost, w.PD, overall[visit])
         had_cr[series] |= in_scope[visit] & (overall[visit] == w.CR)
-    cut = Course(
-        n_series=course.n_series,
-        day=course.day,
-        progression_date=course.progression_date,
-        overall=overall,
-        steps=course.steps,
-        reference_day=course.reference_day,
-        last_day=course.last_day,
-    )
+    cut = replace(course, overall=overall)
     return cut, scope(cut)
 
 

@@ -57,6 +57,9 @@ def respond_burden(
         alone = burden.new_seen[visit] & (burden.n_targets[series] == 0)
         overall, rule = overall_response(target, nontarget, alone, situation(burden, scans, series, visit))
         rule = explain(rule, target_rule, nt_rule)
+        only_new = (rule == Rule.PD_RETURN) & ~measures.extant[visit]
+        rule = np.where(only_new, Rule.PD_NEW_LESION, rule)
+        overall = np.where((overall == w.CR) & burden.new_seen[visit], w.PR, overall).astype(np.int8)
         result.target[visit], result.nontarget[visit] = target, nontarget
         result.new_lesion[visit] = burden.new_seen[visit]
         result.nadir[visit], result.nadir_visit[visit] = state.nadir[series], state.nadir_visit[series]

@@ -173,6 +173,7 @@ def measured_best(
         steps=steps,
         reference_day=base_day,
         last_day=last_day,
+        plain=criterion.new_lesions is NewLesions.ADDED,
     )
     return best_frame(criterion, scans.series, path, policies)
 

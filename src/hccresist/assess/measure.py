@@ -87,8 +87,8 @@ class Measures:
     diseased
         Disease of any kind was there at baseline, shape (n_series,).
     companion
-        What the criterion looks at beside the sum: mean attenuation in HU (Choi) or whole area in µm²
-        (necrosis), NaN where it is not known for all targets; shape (n_visits,) as all below.
+        What the criterion looks at beside the sum: mean attenuation in thousandths of HU (Choi) or whole
+        area in µm² (necrosis), NaN where it is not known for all targets; shape (n_visits,) as all below.
     sum, hepatic_sum, n_evaluated
         Sum of the evaluated targets in µm or µm², the part of it in the liver, and how many they are.
     extant, large_node
@@ -159,6 +159,7 @@ def measure(
     by_row = row_values(rows, scans, criterion=criterion, policies=policies)
     picked = rows.pick(by_row >= 0)
     values = by_row[picked]
+    by_value = criterion.node_rule and not criterion.measure.is_area
     roles = assign_roles(
         rows,
         scans,
@@ -166,7 +167,7 @@ def measure(
         values=values,
         sizes=criterion_size(rows, criterion)[picked],
         slices=scans.scan_slice_um[rows.scan[picked]],
-        lengths=criterion_length(rows, criterion)[picked] if criterion.measure.is_area else values,
+        lengths=values if by_value else criterion_length(rows, criterion)[picked],
         criterion=criterion,
         policies=policies,
     )
@@ -243,13 +244,15 @@ def _companion(
     visit, row = rows.cell_visit[mine], picked[mine]
     if criterion.judge is Judge.NECROSIS:
         area = whole_product(rows)[row]
-        area = np.where(values[mine] == 0, np.maximum(area, 0), area)
+        value, state = values[mine], rows.state[row]
+        area = np.where((area < 0) & ((value == 0) | (state == STATE["too_small"])), value, area)
+        area = np.where(value < 0, -1, area)
         total = np.bincount(visit, weights=area, minlength=n)
         return np.where(_marked(visit[area < 0], n), np.nan, total)
     shown = values[mine] > 0
-    visit, attenuation = visit[shown], rows.attenuation[row[shown]]
+    visit, attenuation = visit[shown], np.round(1000 * rows.attenuation[row[shown]])
     count = np.maximum(np.bincount(visit, minlength=n), 1)
-    return np.bincount(visit, weights=attenuation, minlength=n) / count
+    return np.bincount(visit, weights=attenuation, minlength=n) / count  # thousandths: exact sums
 
 
 def _joined_parts(rows: LesionRows, values: Ints, chosen: Bools) -> tuple[Ints, Ints, Ints]:

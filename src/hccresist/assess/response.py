@@ -220,8 +220,13 @@ def judge_targets(
     now, before = measures.companion[visit], state.companion[series]
     if criterion.judge is Judge.NECROSIS:
         return (before > 0) & (100 * now > criterion.progression_percent * before), small
-    paler = (before > 0) & (100 * now <= 85 * before)
+    paler = (before > 0) & is_paler(now, before)
     return grown & ~paler, small & paler if criterion.judge is Judge.MODIFIED_CHOI else small | paler
+
+
+def is_paler(now: Floats, before: Floats) -> Bools:
+    """Return whether mean attenuation fell by 15 % or more; exactly 15 % counts, whatever the rounding."""
+    return now - 0.85 * before <= 1e-9 * np.abs(before)
 
 
 def is_progression(total: Ints, nadir: Ints, *, percent: int, floor: int, above: bool = False) -> Bools:

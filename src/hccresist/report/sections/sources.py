@@ -52,17 +52,14 @@ def show_value(value: object) -> str:
 
 
 def _sources(facts: Facts) -> Table | None:
-    rows = tuple(
-        (s.file, s.table, _rows(facts, s), Markup("<code>{}</code>").format(s.sha256[:12]))
-        for s in facts.study.sources
-    )
+    rows = tuple((s.file, s.table, _rows(facts, s)) for s in facts.study.sources)
     if not rows:
         return None
     return Table(
         caption="Files read",
-        head=("File", "Table", "Rows", "SHA-256, first 12"),
+        head=("File", "Table", "Rows"),
         rows=rows,
-        text_columns=(0, 1, 3),
+        text_columns=(0, 1),
     )
 
 
