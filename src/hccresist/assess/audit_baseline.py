@@ -63,7 +63,7 @@ def too_small(case: AuditCase) -> Finding:
     least = pl.when(thick).then(pl.max_horizontal(2 * pl.col("slice_mm"), plain)).otherwise(plain)
     slices = pl.when(thick).then(pl.format(" on slices of {} mm", say("slice_mm"))).otherwise(pl.lit(""))
     return find(
-        rows.with_columns(least=least, slices=slices),
+        rows.rechunk().with_columns(least=least, slices=slices),
         (pl.col("size_mm") < pl.col("least")) & (pl.col("size_mm") > 0),
         found=pl.format("{} mm", say("size_mm")),
         expected=pl.format("{} mm or more", say("least")),

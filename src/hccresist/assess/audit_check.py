@@ -94,7 +94,8 @@ def find(
     found, expected, reason
         Text columns of the findings.
     """
-    rows = frame.filter(wrong.fill_null(value=False))
+    # In one chunk: pl.format of Polars 2.1 panics where a filter left an empty chunk.
+    rows = frame.filter(wrong.fill_null(value=False)).rechunk()
     here = [
         pl.col(name) if name in rows.columns else pl.lit("").alias(name)
         for name in ("criterion", "lesion_id")

@@ -95,12 +95,13 @@ def size_jumps(case: AuditCase) -> Finding:
 
 def returns(case: AuditCase) -> Finding:
     """Return lesions that were absent and came back at about their old size."""
-    value = pl.col("value_mm")
-    seen = {"old": value, "old_lesion": pl.col("lesion")}
-    last = {name: pl.when(value > 0).then(part).shift().forward_fill() for name, part in seen.items()}
+    row = pl.int_range(pl.len())
+    last = pl.when(pl.col("value_mm") > 0).then(row).otherwise(0).cum_max().shift(fill_value=0)
     rows = case.lesions.drop_nulls("value_mm").with_columns(
-        before=_before("value_mm"), day_before=_before("day"), **last
+        before=_before("value_mm"), day_before=_before("day"), last_row=last
     )
+    old = {f"old_{name}": pl.col(name).gather("last_row") for name in ("value_mm", "lesion")}
+    rows = rows.with_columns(**old).rename({"old_value_mm": "old"})
     rows = rows.filter(_BEFORE == 0, pl.col("old_lesion") == pl.col("lesion"))
     return find(
         rows,
@@ -163,7 +164,7 @@ def measured_twice(case: AuditCase) -> Finding:
     again = (pl.col("lesion") == pl.col("lesion").shift()) & (pl.col("visit") == pl.col("visit").shift())
     again = again.fill_null(value=False)
     cells = sizes.with_columns(cell=(~again).cum_sum())
-    several = cells.filter(again | again.shift(-1, fill_value=False))
+    several = cells.filter(again | again.shift(-1, fill_value=False)).rechunk()
     rows = several.group_by(*LESION, "cell", maintain_order=True).agg(
         pl.col("last").first().alias("day"),
         kinds=_SIZE.n_unique(),

@@ -64,7 +64,7 @@ def derive_nodules(study: Study) -> pl.DataFrame:
     ----------
     RECICL (Kudo, 2015 and 2019 revisions) and LI-RADS v2018, both as tabulated in PMC6287184.
     """
-    rows = _follow_up(study)
+    rows = _follow_up(study).rechunk()
     graded = rows.with_columns(_decide(EFFECTS, EFFECT_COLUMNS)).with_columns(
         _decide(CATEGORIES, CATEGORY_COLUMNS)
     )
