@@ -20,78 +20,72 @@ TUMOUR_MARKERS: Final = ("afp", "dcp")
 """Tumour markers that have a trajectory and rules."""
 
 _BASELINE: Final = "last value in the baseline window (policies baseline_window_start, baseline_window_end)"
+_DOUBLING: Final = "project reference page, section 14"
 _KEYS: Final = ["patient_id", "test"]
 _DECIMALS: Final = 9
 
 
-def _definitions() -> tuple[Definition, ...]:
-    found: list[Definition] = []
-    names = {"afp": "alpha-fetoprotein", "dcp": "des-gamma-carboxy prothrombin (PIVKA-II)"}
-    for test, title in names.items():
-        label = test.upper()
-        found += [
-            Definition(
-                marker=test,
-                kind="value",
-                title=title,
-                unit=BY_NAME[test].unit,
-                needs=(test,),
-                rule="the value, in one unit",
-                source=OURS,
-                verification="ours",
-                seen="a measurement, not a rule; units in docs/explanation/markers.md",
-            ),
-            Definition(
-                marker=f"{test}_change",
-                kind="trajectory",
-                title=f"{label}, change from baseline",
-                unit="%",
-                needs=(test, f"{test} in the baseline window"),
-                rule=f"100 × (value − baseline) / baseline; baseline: {_BASELINE}",
-                source=OURS,
-                verification="ours",
-                seen="the baseline window is our choice",
-            ),
-            Definition(
-                marker=f"{test}_nadir",
-                kind="trajectory",
-                title=f"{label}, lowest value after baseline",
-                unit=BY_NAME[test].unit,
-                needs=(test, f"{test} in the baseline window", f"{test} after it"),
-                rule="smallest value after the baseline; of equal ones the first",
-                source=OURS,
-                verification="ours",
-                seen="our choice: the baseline itself is not a nadir",
-            ),
-            Definition(
-                marker=f"{test}_doubling_time",
-                kind="trajectory",
-                title=f"{label}, doubling time between neighbouring values",
-                unit="day",
-                needs=(f"two values of {test}",),
-                rule="t·ln 2 / ln(A2/A1); negative: a halving time",
-                source="project reference page, section 14",
-                verification="partly_verified",
-                seen="the formula as on the reference page; which two values it takes is our choice",
-            ),
-        ]
-    found.append(
+def _define(test: str, title: str) -> tuple[Definition, ...]:
+    """Return the definitions of the trajectory of one marker."""
+    label, unit = test.upper(), BY_NAME[test].unit
+    baseline = f"{test} in the baseline window"
+    return (
+        _define_value(test, title),
         Definition(
-            marker="afp_l3",
-            kind="value",
-            title="lens culinaris agglutinin-reactive share of AFP",
+            marker=f"{test}_change",
+            kind="trajectory",
+            title=f"{label}, change from baseline",
             unit="%",
-            needs=("afp_l3",),
-            rule="the value, in per cent",
+            needs=(test, baseline),
+            rule=f"100 × (value − baseline) / baseline; baseline: {_BASELINE}",
             source=OURS,
             verification="ours",
-            seen="a measurement, not a rule",
-        )
+            seen="the baseline window is our choice",
+        ),
+        Definition(
+            marker=f"{test}_nadir",
+            kind="trajectory",
+            title=f"{label}, lowest value after baseline",
+            unit=unit,
+            needs=(test, baseline, f"{test} after it"),
+            rule="smallest value after the baseline; of equal ones the first",
+            source=OURS,
+            verification="ours",
+            seen="our choice: the baseline itself is not a nadir",
+        ),
+        Definition(
+            marker=f"{test}_doubling_time",
+            kind="trajectory",
+            title=f"{label}, doubling time between neighbouring values",
+            unit="day",
+            needs=(f"two values of {test}",),
+            rule="t·ln 2 / ln(A2/A1); negative: a halving time",
+            source=_DOUBLING,
+            verification="partly_verified",
+            seen="the formula as on the reference page; which two values it takes is our choice",
+        ),
     )
-    return tuple(found)
 
 
-DEFINITIONS: Final = _definitions()
+def _define_value(test: str, title: str) -> Definition:
+    return Definition(
+        marker=test,
+        kind="value",
+        title=title,
+        unit=BY_NAME[test].unit,
+        needs=(test,),
+        rule=f"the value, in {BY_NAME[test].unit}",
+        source=OURS,
+        verification="ours",
+        seen="a measurement, not a rule; units in docs/explanation/markers.md",
+    )
+
+
+DEFINITIONS: Final = (
+    *_define("afp", "alpha-fetoprotein"),
+    *_define("dcp", "des-gamma-carboxy prothrombin (PIVKA-II)"),
+    _define_value("afp_l3", "lens culinaris agglutinin-reactive share of AFP"),
+)
 
 
 def add_changes(labs: pl.DataFrame, *, policies: Policies) -> pl.DataFrame:
@@ -294,7 +288,7 @@ def _doubling_rows(changes: pl.DataFrame) -> pl.DataFrame:
         marker=pl.col("test") + "_doubling_time",
         value=pl.when(exact & positive & moved).then(doubling),
         unit=pl.lit("day"),
-        source=pl.lit("project reference page, section 14"),
+        source=pl.lit(_DOUBLING),
         reason=why,
     )
 

@@ -11,7 +11,6 @@ import polars as pl
 from hccresist.assess.marker_results import MarkerDefinitions, MarkerReadings
 
 OURS: Final = "ours"
-ATEZO_BEV_TABLE: Final = "PMC6497276, doi:10.1371/journal.pone.0216173"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +78,7 @@ def definitions_table(definitions: Iterable[Definition]) -> pl.DataFrame:
         }
         for one in sorted(definitions, key=lambda one: one.marker)
     ]
-    return MarkerDefinitions.validate(pl.DataFrame(rows, schema_overrides={}), cast=True)
+    return MarkerDefinitions.validate(pl.DataFrame(rows), cast=True)
 
 
 def readings_table(definitions: Iterable[Definition]) -> pl.DataFrame:
