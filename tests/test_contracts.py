@@ -35,9 +35,10 @@ FLOORS = {
     "steps": 9,
     "flow": 10,
     "screen": 11,
-    "cli": 12,
-    "__main__": 13,
-    "__init__": 13,
+    "failures": 12,
+    "cli": 13,
+    "__main__": 14,
+    "__init__": 14,
 }
 """Room or module to its floor; a module imports only from its own room or from lower floors."""
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,14 +16,13 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from hccresist.errors import ComputationError, ConfigError, InputError, PackageError
+from hccresist.errors import ConfigError, InputError
+from hccresist.failures import BAD_INPUT, BAD_USAGE, FAILED, FINE, INTERRUPTED, UsageError, tell_error
 
 if TYPE_CHECKING:
     from hccresist.flow import RunResult
     from hccresist.study.policies import Policies
     from hccresist.study.study import Study
-
-FINE, BAD_INPUT, BAD_USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
 
 ALL_STAGES: Final = ("assess", "outcomes", "report")
 
@@ -46,10 +43,6 @@ Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_defa
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 Closer = Annotated[bool, Parameter(name="--closer", negative="--no-closer", show_default=False)]
-
-
-class UsageError(ConfigError):
-    """The command line cannot be carried out as it stands."""
 
 
 def _read_release() -> str:
@@ -473,45 +466,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FINE
     except Exception as error:  # noqa: BLE001  (the last place where a message can be made of it)
-        return _tell(error)
+        return tell_error(error)
     return code if isinstance(code, int) else FINE
-
-
-def _tell(error: Exception) -> int:
-    """Tell an error in the user's words, and return the exit code that goes with it."""
-    from hccresist import screen  # noqa: PLC0415
-
-    if isinstance(error, InputError):
-        screen.print_issues(error.issues, screen.err())
-        return BAD_INPUT
-    if isinstance(error, PackageError):
-        screen.print_error(str(error))
-        return _code(error)
-    if isinstance(error, OSError):
-        place = f"{error.filename}: " if error.filename else ""
-        screen.print_error(f"{place}{error.strerror or error}. Results that were there before are unchanged.")
-        return BAD_INPUT if isinstance(error, PermissionError) else FAILED
-    if isinstance(error, MemoryError):
-        screen.print_error("there is not enough memory for this study. Nothing was written.")
-        return FAILED
-    screen.print_error(
-        f"an error that should not happen: {type(error).__name__}: {error}\n"
-        f"Its details are in {_write_traceback(error)}. Please report it with that file, the version "
-        f"({_read_release()}) and the command; take out what identifies a patient first."
-    )
-    return FAILED
-
-
-def _code(error: PackageError) -> int:
-    if isinstance(error, UsageError):
-        return BAD_USAGE
-    return FAILED if isinstance(error, ComputationError) else BAD_INPUT
-
-
-def _write_traceback(error: Exception) -> str:
-    text = "".join(traceback.format_exception(error))
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="hccresist-error-", suffix=".log", delete=False, encoding="utf-8"
-    ) as handle:
-        handle.write(text)
-    return handle.name
