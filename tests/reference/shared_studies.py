@@ -1,0 +1,138 @@
+"""Public data of real patients as study folders: the mappings that docs/how-to/public-data.md documents.
+
+Each function reads a data set where it lies and writes a tidy study folder; nothing else is done by hand.
+"""
+
+from pathlib import Path
+
+import polars as pl
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def write_atezolizumab(folder: Path) -> Path:
+    """Target lesion diameters under atezolizumab or docetaxel (doi 10.1371/journal.pcbi.1009822), CC BY 4.0.
+
+    1. A row without a day is left out, and of two values on one day the first is kept.
+    2. The one lesion is a target in organ `other` (lung and bladder cancer).
+    3. TOO SMALL TO MEASURE → too_small; NOT EVALUABLE and MISSING → not_evaluable.
+    4. Scans up to six weeks before treatment are the baseline (policy).
+    """
+    rows = pl.read_csv(SHARED / "atezolizumab_lesion_diameters" / "lesion_diameters.csv").drop_nulls("day")
+    rows = rows.unique(["patient_id", "day"], keep="first", maintain_order=True)
+    state = {"TOO SMALL TO MEASURE": "too_small"} | dict.fromkeys(
+        ("NOT EVALUABLE", "MISSING"), "not_evaluable"
+    )
+    lesions = rows.select(
+        "patient_id",
+        lesion_id=pl.lit("T1"),
+        day="day",
+        role=pl.lit("target"),
+        organ=pl.lit("other"),
+        longest_mm="diam_mm",
+        state=pl.col("flag").replace_strict(state, default=None, return_dtype=pl.String),
+    )
+    patients = rows.select("patient_id", "study", arm="study_arm").unique("patient_id", maintain_order=True)
+    return _write(
+        folder,
+        "atezolizumab",
+        {"patients": patients, "lesions": lesions},
+        "criteria = ['recist11', 'irecist']\n[policies]\nbaseline_window_start = -42\n",
+    )
+
+
+def write_sysucc(folder: Path) -> Path:
+    """Intermediate-stage HCC at Sun Yat-sen University (doi 10.1038/s41467-018-04633-7), MIT.
+
+    1. Day 0 is the first record; the largest diameter of a visit stands for its sum (it is not one).
+    2. `new_lesion` above 0, vascular invasion or distant metastasis that was not there at the first record →
+       a new lesion at that visit.
+    3. AFP → labs (ng/mL); Child-Pugh score of the first record → patients.
+    4. Embolization and resection after a visit → a procedure on the following day.
+    5. Death and remaining follow-up of the first record → survival.
+    """
+    rows = pl.read_csv(SHARED / "hcc_sysucc_timeseries" / "timeseries.csv").sort("patient_id", "day")
+    rows = rows.unique(["patient_id", "day"], keep="first", maintain_order=True)
+    first = rows.unique("patient_id", keep="first", maintain_order=True)
+    sites = ("vascular_invasion", "distant_metastasis")
+    arises = [(pl.col(site) > 0) & (pl.col(site).first().over("patient_id") <= 0) for site in sites]
+    new = pl.any_horizontal(pl.col("new_lesion") > 0, *arises) & (pl.col("day") > 0)
+    procedures = [
+        rows.filter(pl.col(column) > 0).select("patient_id", day=pl.col("day") + 1, kind=pl.lit(kind))
+        for column, kind in (("embolization", "tace"), ("resection", "resection"))
+    ]
+    tables = {
+        "patients": first.select(
+            "patient_id",
+            age_years=pl.col("age").clip(0, 120),
+            child_pugh_score=pl.col("child_pugh_score").round().clip(5, 15).cast(pl.Int64),
+        ),
+        "sums": rows.select("patient_id", "day", measure=pl.lit("longest"), sum="largest_diameter_mm"),
+        "visits": rows.select("patient_id", "day", new_lesion=new),
+        "labs": rows.select("patient_id", "day", test=pl.lit("afp"), value="afp_ng_ml", unit=pl.lit("ng/mL")),
+        "procedures": pl.concat(procedures),
+        "survival": first.select(
+            "patient_id", os_days=pl.col("remaining_followup_days").clip(0), died=pl.col("death") > 0
+        ),
+    }
+    return _write(folder, "sysucc", tables, "criteria = ['recist11', 'irecist']\n")
+
+
+def write_tace_seg(folder: Path) -> Path:
+    """HCC-TACE-Seg (doi 10.7937/TCIA.5FNA-0924), CC BY 4.0: three readers, whole and viable sums.
+
+    1. Day 0 is the baseline CT; the follow-up lies at its interval in weeks × 7, rounded to a day. Where the
+       interval is missing or not positive, day 42 stands in and `interval_known` is false.
+    2. Reader 1, 2, 3 → readers R1, R2, R3; RECIST → sums of longest, mRECIST → sums of viable diameters.
+    3. Death and OS in weeks × 7 → survival; time to progression → endpoint TTP of the study.
+    """
+    data = SHARED / "hcc_tace_seg"
+    calls = pl.read_csv(data / "reader_measurements.csv").filter(pl.col("criterion") != "EASL_area_mm2")
+    known = pl.col("interval_weeks") > 0
+    day = pl.when(known).then((pl.col("interval_weeks") * 7).round()).otherwise(42.0)
+    calls = calls.with_columns(
+        reader=pl.format("R{}", "reader"),
+        measure=pl.col("criterion").replace_strict({"RECIST": "longest", "mRECIST": "viable"}),
+        interval_known=known.fill_null(value=False),
+        followup_day=day.fill_null(42.0),
+    )
+    key = ["patient_id", "reader", "measure"]
+    sums = pl.concat(
+        [
+            calls.select(*key, day=pl.lit(0.0), sum="baseline_sum_mm", interval_known="interval_known"),
+            calls.select(*key, day="followup_day", sum="followup_sum_mm", interval_known="interval_known"),
+        ]
+    )
+    clinical = pl.read_csv(data / "clinical.csv")
+    tables = {
+        "patients": clinical.select("patient_id", age_years="age", sex=_sex(), bclc=_bclc()),
+        "sums": sums,
+        "procedures": clinical.select("patient_id", day=pl.lit(1.0), kind=pl.lit("tace")),
+        "survival": clinical.select(
+            "patient_id",
+            os_days=(pl.col("os_weeks") * 7).clip(0),
+            died=pl.col("death") > 0,
+            TTP_days=(pl.col("ttp_weeks") * 7).clip(0),
+            TTP_event=pl.col("progressed") > 0,
+        ),
+    }
+    return _write(folder, "hcc-tace-seg", tables, "criteria = ['recist11', 'mrecist']\n")
+
+
+def _sex() -> pl.Expr:
+    return pl.col("sex").replace_strict({1: "male", 2: "female"}, default=None, return_dtype=pl.String)
+
+
+def _bclc() -> pl.Expr:
+    return pl.col("bclc").str.extract(r"Stage-?\s*([0ABCD])")
+
+
+def _write(folder: Path, name: str, tables: dict[str, pl.DataFrame], more: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for table, frame in tables.items():
+        frame.write_csv(folder / f"{table}.csv")
+    head, _, policies = more.partition("[policies]")
+    config = f'{head}[study]\nname = "{name}"\n'
+    config += f"[policies]{policies}" if policies else ""
+    (folder / "study.toml").write_text(config, encoding="utf-8")
+    return folder
