@@ -104,6 +104,8 @@ def progresses(case: MoreCase, tp: Row) -> bool:
     if not tp["complete"] and not (case.policy["pd_on_partial_sum"] and tp["sum"] is not None):
         return False
     if case.choices.whole_area:
+        if not tp["complete"]:
+            return False
         then = sum(whole_at(case, lesion, case.baseline) for lesion in case.targets)
         now = sum(whole_at(case, lesion, tp["k"]) for lesion, _ in evaluated(case, tp["k"]))
         return beyond(case, now, then)
@@ -112,7 +114,9 @@ def progresses(case: MoreCase, tp: Row) -> bool:
 
 
 def reappears(case: MoreCase, k: int, earlier: Rows) -> bool:
-    """Step 5.5; for EASL enhancement that comes back in a target."""
+    """Step 5.5; for EASL enhancement that comes back in a target; step 11: a new lesion after CR."""
+    if case.choices.add_new and after_cr(case, earlier) and new_lesion_days(case, k):
+        return True
     always = case.choices.enhancement_returns or case.policy["reappearance_rule"] == "always"
     for lesion, value in evaluated(case, k):
         if (lesion.node and case.choices.node_rule) or value == 0:

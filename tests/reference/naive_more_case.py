@@ -286,12 +286,15 @@ def choose_targets(case: MoreCase) -> list[Lesion]:
 
 
 def is_ignored(case: MoreCase, lesion: Lesion) -> bool:
-    """Step 4.3: where targets are chosen by rule, nodes below 10 mm are ignored."""
+    """Step 4.3: where targets are chosen by rule, nodes below 10 mm are ignored.
+
+    A node too small to measure has a value below 10 mm only where its short axis is the value.
+    """
     row = counting_row(case, lesion, case.baseline) if lesion.node and by_rule(case) else None
     if row is None or row["state"] == "not_evaluable" or not readable(case, lesion, row):
         return False
     short = micrometres(row["short_axis_mm"])
-    if short is None and row["state"] == "too_small":
+    if short is None and row["state"] == "too_small" and case.choices.node_rule:
         short = too_small(case, row["day"])
     return short is not None and short < NORMAL_NODE
 
