@@ -219,6 +219,25 @@ def test_the_log_rank_test_equals_lifelines_and_scipy(cases):
     assert test.p_value == pytest.approx(logrank(*samples).pvalue, abs=1e-9)
 
 
+def test_two_arms_always_have_one_degree_of_freedom():
+    """Rounding once made two of the one: many small data sets, p-values against SciPy's."""
+    rng = np.random.default_rng(0)
+    compared = 0
+    for _ in range(400):
+        n = rng.integers(8, 41)
+        days, event, arm = rng.integers(1, 9, n).astype(float), rng.random(n) < 0.5, rng.random(n) < 0.5
+        arms = [counts_of(days[arm == one], event[arm == one]) for one in (True, False)]
+        test = log_rank([dict(enumerate(arms))], [0, 1])
+        assert test.degrees == (test.chi_square is not None)
+        if test.chi_square is not None and 0 < arm.sum() < n:
+            samples = [
+                CensoredData.right_censored(days[arm == one], ~event[arm == one]) for one in (True, False)
+            ]
+            assert test.p_value == pytest.approx(logrank(*samples).pvalue, abs=1e-9)
+            compared += 1
+    assert compared > 300
+
+
 @settings(deadline=None)
 @given(CASES)
 def test_exchanging_the_arms_inverts_the_hazard_ratio(cases):

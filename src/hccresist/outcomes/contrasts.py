@@ -32,6 +32,9 @@ Strata = Sequence[Mapping[str, Counts]]
 FEW_EVENTS: Final = 10
 """Below this number of events a hazard ratio carries a caveat."""
 
+_RANK: Final = 1e-10
+"""Share of the largest variance below which a direction has none: one is always 0 but for rounding."""
+
 _STEPS: Final = 100
 
 
@@ -58,14 +61,14 @@ def log_rank(strata: Strata, arms: Sequence[str]) -> LogRank:
     difference, variance = np.zeros(len(arms)), np.zeros((len(arms), len(arms)))
     for stratum in strata:
         _, events, at_risk = _event_days([stratum[arm] for arm in arms])
-        gap, spread = _log_rank_terms(events, at_risk)
-        difference, variance = difference + gap, variance + spread
-    degrees = int(np.linalg.matrix_rank(variance, hermitian=True)) if variance.any() else 0
+        gap, covariance = _log_rank_terms(events, at_risk)
+        difference, variance = difference + gap, variance + covariance
+    spread, axes = np.linalg.eigh(variance)
+    free = spread > _RANK * max(spread.max(initial=0.0), np.finfo(float).tiny)
+    degrees = int(free.sum())
     if degrees == 0:
-        return LogRank(
-            None, 0, None, "not estimable: no event while patients of more than one arm were at risk"
-        )
-    chi_square = float(difference @ np.linalg.pinv(variance, hermitian=True) @ difference)
+        return LogRank(None, 0, None, "not estimable: no event while more than one arm was at risk")
+    chi_square = float(np.sum((axes[:, free].T @ difference) ** 2 / spread[free]))
     note = f"chi-square {chi_square:.2f} on {degrees} degree{'s' if degrees > 1 else ''} of freedom"
     return LogRank(chi_square, degrees, float(chdtrc(degrees, chi_square)), note)
 
