@@ -52,9 +52,7 @@ def render_tables() -> str:
     """Return the page of study tables and result tables."""
     study = data_dictionary().partition("\n\n")[2].replace("\n## ", "\n### ").rstrip()
     parts = [NOTE, TABLES_INTRO, study, "\n\n", RESULTS_INTRO]
-    parts += [
-        _render_table(name, schema) for name, schema in {**ALL_RESULTS, **OUTCOMES}.items()
-    ]
+    parts += [_render_table(name, schema) for name, schema in {**ALL_RESULTS, **OUTCOMES}.items()]
     return "".join(parts).rstrip() + "\n"
 
 

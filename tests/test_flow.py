@@ -379,7 +379,9 @@ def test_a_study_in_pieces_gives_the_same_tables_byte_for_byte(tmp_path, demo_ru
     result = run_pieces(split(read_demo(), 23), out=tmp_path / "out")
     reports = {stage.name: (stage.status, stage.reason) for stage in result.stages}
     assert reports["report"] == ("skipped", "the study came in pieces; the report needs it whole")
-    assert result.manifest["skipped"]["patterns"] == "the study came in pieces; the closer look needs it whole"
+    assert (
+        result.manifest["skipped"]["patterns"] == "the study came in pieces; the closer look needs it whole"
+    )
     whole = digests(demo_run)
     for name, digest in digests(tmp_path / "out").items():
         if name != "manifest.json":
