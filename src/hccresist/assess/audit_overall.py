@@ -89,7 +89,9 @@ def _table(rows: pl.DataFrame, nontarget: str) -> pl.Series:
     target = _codes(rows["plain_target"], w.NONE)
     other = _codes(rows["plain_nontarget"], w.NONE if nontarget == "NONE" else w.parse_word(nontarget))
     no = np.zeros(rows.height, dtype=np.bool_)
-    overall, _ = overall_response(target, other, no, Situation(known=~no, diseased=no, markers_abnormal=no))
+    overall, _ = overall_response(
+        target, other, new=no, at=Situation(known=~no, diseased=no, markers_abnormal=no)
+    )
     return w.spell(overall, w.RECIST_WORDS)
 
 

@@ -91,7 +91,7 @@ def scope(course: Course) -> Bools:
     return counts
 
 
-def too_early(codes: Codes, day: Floats, reference: Floats, policies: Policies) -> Bools:
+def too_early(codes: Codes, day: Floats, *, reference: Floats, policies: Policies) -> Bools:
     """Return which SD and NON-CR/NON-PD come before the minimum interval."""
     stable = (codes == w.SD) | (codes == w.NON)
     return stable & (day - reference < policies.sd_min_days)
@@ -103,7 +103,9 @@ def _unconfirmed(course: Course, in_scope: Bools, policies: Policies) -> tuple[C
     responded = np.full(course.n_series, np.nan)
     for series, visit in course.steps:
         code, day = course.overall[visit], course.day[visit]
-        code = np.where(too_early(code, day, course.reference_day[series], policies), w.NE, code)
+        code = np.where(
+            too_early(code, day, reference=course.reference_day[series], policies=policies), w.NE, code
+        )
         if course.plain:
             code = np.where((code == w.UPD) | (code == w.CPD), w.PD, code)
         here = np.where(in_scope[visit], RANK[code], 99)
@@ -129,7 +131,7 @@ def _confirmed(course: Course, in_scope: Bools, policies: Policies) -> Codes:
         lost_cr[series] |= inside & (code == w.PR) & had_cr[series]
         had_cr[series] |= inside & (code == w.CR)
         code = np.where((code == w.CR) | (code == w.PR), w.SD, code)
-        early = too_early(code, course.day[visit], course.reference_day[series], policies)
+        early = too_early(code, course.day[visit], reference=course.reference_day[series], policies=policies)
         here = np.where(inside, RANK[np.where(early, w.NE, code)], 99)
         rank[series] = np.minimum(rank[series], here)
     best = CODE[rank]

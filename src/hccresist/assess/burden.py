@@ -55,7 +55,9 @@ def respond_burden(
             nontarget = np.where(nontarget == w.PD, w.NON, nontarget).astype(np.int8)
             nt_rule = np.where(nontarget == w.NON, Rule.NONTARGET_LEFT, nt_rule).astype(np.int8)
         alone = burden.new_seen[visit] & (burden.n_targets[series] == 0)
-        overall, rule = overall_response(target, nontarget, alone, situation(burden, scans, series, visit))
+        overall, rule = overall_response(
+            target, nontarget, new=alone, at=situation(burden, scans, series=series, visit=visit)
+        )
         rule = explain(rule, target_rule, nt_rule)
         only_new = (rule == Rule.PD_RETURN) & ~measures.extant[visit]
         rule = np.where(only_new, Rule.PD_NEW_LESION, rule)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 import polars as pl
@@ -24,10 +24,10 @@ from hccresist.assess.irecist import respond_irecist
 from hccresist.assess.lesions import LesionRows, lesion_rows, with_sums
 from hccresist.assess.measure import Measures, measure
 from hccresist.assess.readers import add_primary_reader
-from hccresist.assess.response import respond
+from hccresist.assess.response import Responses, respond
 from hccresist.assess.rules import Rule, render_reasons
 from hccresist.assess.steps import walk
-from hccresist.assess.visits import KEYS, Floats, Scans, gather_scans
+from hccresist.assess.visits import KEYS, Floats, Ints, Scans, gather_scans
 from hccresist.study.policies import Policies
 from hccresist.study.study import Study
 
@@ -181,7 +181,9 @@ def assess_chunks(study: Study, sources: dict[Criterion, str]) -> Iterator[dict[
             frames[name].append(frame)
         for criterion, source in sources.items():
             if source == "given":
-                for name, frame in given_frames(tables["responses"], series, criterion, last_day, policies):
+                for name, frame in given_frames(
+                    tables["responses"], series, criterion=criterion, last_day=last_day, policies=policies
+                ):
                     frames[name].append(frame)
         yield {name: pl.concat(part) if part else empty(name) for name, part in frames.items()}
 
@@ -270,9 +272,10 @@ def _measured(
         responses = ENGINES[criterion.new_lesions](
             measures, scans, steps=steps, criterion=criterion, policies=policies
         )
-        yield "timepoints", timepoints_frame(criterion, scans, measures, responses, follow_up)
-        yield "progressions", progressions_frame(criterion, scans, measures, responses, follow_up)
-        yield "baselines", baselines_frame(criterion, scans, measures, responses, follow_up)
+        found = Found(measures=measures, responses=responses, visits=follow_up)
+        yield "timepoints", timepoints_frame(criterion, scans, **found)
+        yield "progressions", progressions_frame(criterion, scans, **found)
+        yield "baselines", baselines_frame(criterion, scans, **found)
         yield (
             "best_response",
             measured_best(
@@ -285,6 +288,14 @@ def _measured(
                 policies=policies,
             ),
         )
+
+
+class Found(TypedDict):
+    """What one criterion found at the follow-up visits."""
+
+    measures: Measures
+    responses: Responses
+    visits: Ints
 
 
 ENGINES: Final = {

@@ -19,7 +19,7 @@ from hccresist.study.policies import Policies
 
 
 def timepoints_frame(
-    criterion: Criterion, scans: Scans, measures: Measures, responses: Responses, visits: Ints
+    criterion: Criterion, scans: Scans, *, measures: Measures, responses: Responses, visits: Ints
 ) -> pl.DataFrame:
     """Return the response of each follow-up visit, with the numbers that its reason needs."""
     series = scans.visit_series[visits]
@@ -56,11 +56,11 @@ def timepoints_frame(
         },
         nan_to_null=True,
     )
-    return named(frame, criterion, scans.series, series)
+    return named(frame, criterion, series=scans.series, rows=series)
 
 
 def progressions_frame(
-    criterion: Criterion, scans: Scans, measures: Measures, responses: Responses, visits: Ints
+    criterion: Criterion, scans: Scans, *, measures: Measures, responses: Responses, visits: Ints
 ) -> pl.DataFrame:
     """Return what progressed at each visit with progression: sites of growth and of new lesions.
 
@@ -86,10 +86,10 @@ def progressions_frame(
     }
     site_unknown = ~np.logical_or.reduce(list(parts.values()))
     frame = pl.DataFrame({"day": scans.visit_last[at], **parts, "site_unknown": site_unknown})
-    return named(frame, criterion, scans.series, series)
+    return named(frame, criterion, series=scans.series, rows=series)
 
 
-def named(frame: pl.DataFrame, criterion: Criterion, series: pl.DataFrame, rows: Ints) -> pl.DataFrame:
+def named(frame: pl.DataFrame, criterion: Criterion, *, series: pl.DataFrame, rows: Ints) -> pl.DataFrame:
     """Return a frame with patient, reader and criterion put before its columns."""
     return series[rows].with_columns(pl.lit(criterion.name).alias("criterion")).hstack(frame)
 
@@ -109,7 +109,7 @@ def _change(value: Ints, start: Ints, compared: Bools) -> Floats:
 
 
 def baselines_frame(
-    criterion: Criterion, scans: Scans, measures: Measures, responses: Responses, visits: Ints
+    criterion: Criterion, scans: Scans, *, measures: Measures, responses: Responses, visits: Ints
 ) -> pl.DataFrame:
     """Return the baseline of each series."""
     has = measures.baseline >= 0
@@ -146,7 +146,7 @@ def baselines_frame(
         },
         nan_to_null=True,
     )
-    return named(frame, criterion, scans.series, np.arange(scans.series.height))
+    return named(frame, criterion, series=scans.series, rows=np.arange(scans.series.height))
 
 
 def measured_best(
@@ -175,10 +175,12 @@ def measured_best(
         last_day=last_day,
         plain=criterion.new_lesions is NewLesions.ADDED,
     )
-    return best_frame(criterion, scans.series, path, policies)
+    return best_frame(criterion, scans.series, path=path, policies=policies)
 
 
-def best_frame(criterion: Criterion, series: pl.DataFrame, path: Course, policies: Policies) -> pl.DataFrame:
+def best_frame(
+    criterion: Criterion, series: pl.DataFrame, *, path: Course, policies: Policies
+) -> pl.DataFrame:
     """Return best responses and dates of any course of responses."""
     best = best_response(path, policies=policies)
     frame = pl.DataFrame(
@@ -191,7 +193,7 @@ def best_frame(criterion: Criterion, series: pl.DataFrame, path: Course, policie
         },
         nan_to_null=True,
     )
-    return named(frame, criterion, series, np.arange(series.height))
+    return named(frame, criterion, series=series, rows=np.arange(series.height))
 
 
 def empty(name: str) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from hccresist.study.policies import Policies
 def given_frames(
     responses: pl.DataFrame,
     series: pl.DataFrame,
+    *,
     criterion: Criterion,
     last_day: Floats,
     policies: Policies,
@@ -44,7 +45,7 @@ def given_frames(
         reference_day=np.zeros(series.height),
         last_day=last_day,
     )
-    yield "best_response", best_frame(criterion, series, path, policies)
+    yield "best_response", best_frame(criterion, series, path=path, policies=policies)
     yield "timepoints", _given_timepoints(criterion, rows)
     evaluable = np.zeros(series.height, dtype=np.bool_)
     evaluable[ids[codes != w.NE]] = True
@@ -59,7 +60,7 @@ def given_frames(
             "reason": pl.Series(["responses taken as recorded: baseline not used"] * series.height),
         }
     )
-    yield "baselines", named(none, criterion, series, np.arange(series.height))
+    yield "baselines", named(none, criterion, series=series, rows=np.arange(series.height))
 
 
 def _given_timepoints(criterion: Criterion, rows: pl.DataFrame) -> pl.DataFrame:

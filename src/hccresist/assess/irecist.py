@@ -136,7 +136,7 @@ def respond_irecist(
             measures, scans, state, series=series, visit=visit, policies=policies
         )
         persisting = measures.new_seen[visit]
-        here = situation(measures, scans, series, visit)
+        here = situation(measures, scans, series=series, visit=visit)
         free = _without_pending(target, nontarget, persisting, here, (target_rule, nt_rule))
         seen = look(
             measures,
@@ -189,7 +189,7 @@ def _without_pending(
 ) -> tuple[Codes, Codes]:
     """Return response and rule as if nothing were pending; with a persisting new lesion iCR becomes iPR."""
     quiet = np.zeros(len(target), np.bool_)
-    response, rule = overall_response(target, nontarget, quiet, here)
+    response, rule = overall_response(target, nontarget, new=quiet, at=here)
     response = np.where((response == w.CR) & persisting, w.PR, response).astype(np.int8)
     return response, explain(rule, *rules)
 

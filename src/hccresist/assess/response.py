@@ -139,7 +139,9 @@ def respond(
             measures, scans, state, series=series, visit=visit, policies=policies
         )
         new = measures.new_seen[visit]
-        overall, rule = overall_response(target, nontarget, new, situation(measures, scans, series, visit))
+        overall, rule = overall_response(
+            target, nontarget, new=new, at=situation(measures, scans, series=series, visit=visit)
+        )
         rule = explain(rule, target_rule, nt_rule)
         result.target[visit], result.nontarget[visit], result.overall[visit] = target, nontarget, overall
         result.new_lesion[visit], result.rule[visit] = new, rule
@@ -312,7 +314,7 @@ class Situation:
     markers_abnormal: Bools
 
 
-def situation(measures: Measures, scans: Scans, series: Ints, visit: Ints) -> Situation:
+def situation(measures: Measures, scans: Scans, *, series: Ints, visit: Ints) -> Situation:
     """Return the situation of one visit of each series."""
     return Situation(
         known=measures.baseline[series] >= 0,
@@ -321,7 +323,7 @@ def situation(measures: Measures, scans: Scans, series: Ints, visit: Ints) -> Si
     )
 
 
-def overall_response(target: Codes, nontarget: Codes, new: Bools, at: Situation) -> tuple[Codes, Codes]:
+def overall_response(target: Codes, nontarget: Codes, *, new: Bools, at: Situation) -> tuple[Codes, Codes]:
     """Return overall response and what decided it: the RECIST 1.1 table of timepoint responses.
 
     Parameters
