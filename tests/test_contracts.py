@@ -25,6 +25,7 @@ FLOORS = {
     "assess": 3,
     "explain": 4,
     "overcome": 5,
+    "export": 6,
     "report": 6,
     "citations": 7,
     "runlog": 7,
