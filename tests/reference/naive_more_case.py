@@ -145,7 +145,9 @@ def find_baseline(case: MoreCase) -> int | None:
 
 
 def product(one: int | None, other: int | None) -> int | None:
-    """Area of two diameters."""
+    """Area of two diameters; a diameter of 0 is an area of 0."""
+    if one == 0:
+        return 0
     if one is None or other is None:
         return None
     return one * other

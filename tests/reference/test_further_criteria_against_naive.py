@@ -58,19 +58,6 @@ def differences(rows: Tables, policies: Policies, criteria: tuple[str, ...] = CR
     return lines
 
 
-SLOT = "a lesion of necrosis 100 % at baseline takes a place among the targets that are chosen by rule"
-PART = "attenuation of a target is used although its part was not evaluable"
-WHOLE = "the whole area is judged although a target has no row at the visit"
-OPEN = {"easl_estimated": SLOT, "recicl": f"{SLOT}; {WHOLE}", "choi": PART, "mchoi": PART}
-"""Faults of the engine that were found here and are not mended yet; a mended one fails as XPASS."""
-
-
-def marked(criterion: str) -> object:
-    """A criterion, marked where a fault is open."""
-    marks = [pytest.mark.xfail(strict=True, reason=OPEN[criterion])] if criterion in OPEN else []
-    return pytest.param(criterion, marks=marks)
-
-
 def of_criterion(lines: list[str], criterion: str) -> list[str]:
     """The lines of one criterion."""
     return [line for line in lines if f"'{criterion}'" in line]
@@ -100,7 +87,7 @@ def compared() -> tuple[Tables, dict[str, list[str]]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("criterion", [marked(criterion) for criterion in CRITERIA])
+@pytest.mark.parametrize("criterion", CRITERIA)
 def test_ten_thousand_random_patients_agree_in_every_column(
     criterion: str, compared: tuple[Tables, dict[str, list[str]]]
 ) -> None:

@@ -218,6 +218,7 @@ def whole_product(rows: LesionRows) -> Ints:
     """
     across = np.where((rows.across < 0) & rows.node[rows.lesion], rows.short, rows.across)
     measured = np.where((rows.longest >= 0) & (across >= 0), rows.longest * across, -1)
+    measured = np.where((rows.longest == 0) & ~rows.is_sum[rows.lesion], 0, measured)
     return np.where(rows.product >= 0, rows.product, measured)
 
 

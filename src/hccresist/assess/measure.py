@@ -249,7 +249,9 @@ def _companion(
         area = np.where(value < 0, -1, area)
         total = np.bincount(visit, weights=area, minlength=n)
         return np.where(_marked(visit[area < 0], n), np.nan, total)
-    shown = values[mine] > 0
+    lesion, at, value = _joined_parts(rows, values, roles.target)
+    unread = np.isin(rows.parent[rows.cell_lesion[mine]] * n + visit, (lesion * n + at)[value < 0])
+    shown = (values[mine] > 0) & ~unread
     visit, attenuation = visit[shown], np.round(1000 * rows.attenuation[row[shown]])
     count = np.maximum(np.bincount(visit, minlength=n), 1)
     return np.bincount(visit, weights=attenuation, minlength=n) / count  # thousandths: exact sums

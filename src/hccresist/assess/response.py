@@ -171,7 +171,8 @@ def target_response(
     n, seen = measures.n_targets[series], measures.n_evaluated[visit]
     full = seen == n
     gone = full & ~measures.extant[visit] & ~measures.large_node[visit]
-    judged = full | (policies.pd_on_partial_sum & (seen > 0))
+    partial = policies.pd_on_partial_sum and criterion.judge is not Judge.NECROSIS
+    judged = full | (partial & (seen > 0))
     grown, small = judge_targets(
         measures, state, series=series, visit=visit, criterion=criterion, policies=policies
     )

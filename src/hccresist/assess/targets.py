@@ -104,7 +104,7 @@ def assign_roles(
             rows,
             sizes=base_length,
             smallest=smallest_measurable(rows, base_slice, policies),
-            candidates=by_rule & there & ~part & ~benign & (rows.treated_day > base_day),
+            candidates=by_rule & there & ~part & ~benign & (base_value > 0) & (rows.treated_day > base_day),
             policies=policies,
         )
         ignored = by_rule & rows.node & (base_length >= 0) & (base_length < NORMAL_NODE_UM)
