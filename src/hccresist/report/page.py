@@ -18,9 +18,11 @@ from hccresist.report.facts import Facts
 from hccresist.report.render import read_asset, render
 from hccresist.report.sections import (
     agreement,
+    closer,
     overview,
     patients,
     provenance,
+    resistance,
     response,
     sources,
     survival,
@@ -112,6 +114,21 @@ SECTIONS: Final = (
         "Progression and survival",
         "Time to events with numbers at risk, medians, rates at landmarks and comparisons of arms.",
         survival.build,
+    ),
+    Section(
+        "resistance",
+        "Resistance",
+        "Resistance and what progressed",
+        "The class of resistance of every patient, by whose rule, and where tumours progressed.",
+        resistance.build,
+    ),
+    Section(
+        "closer",
+        "A closer look",
+        "A closer look: certainty, patterns, audit",
+        "Which verdicts would change if measured again, where criteria part ways, unconventional patterns, "
+        "and records that contradict each other.",
+        closer.build,
     ),
     Section(
         "patients",
