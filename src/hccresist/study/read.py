@@ -43,13 +43,18 @@ def read_study(path: Path, *, policies: Policies | None = None) -> Study:
     files = _list_files(path)
     if any(file.stem.lower() == "patients" and is_table_file(file) for file in files):
         return read_tidy(path, policies=policies)
-    if is_sdtm_folder(path):
+    if any(_is_named_for_domain(file) for file in files) or is_sdtm_folder(path):
         from hccresist.study.sdtm import read_sdtm  # noqa: PLC0415
 
         return read_sdtm(path, policies=policies)
     if any(file.name == CONFIG_FILE or is_table_file(file) for file in files):
         return read_tidy(path, policies=policies)
     raise InputError([_no_study(path, files)])
+
+
+def _is_named_for_domain(file: Path) -> bool:
+    """Return whether a file is called after an SDTM domain, be it readable or not: its reader tells."""
+    return file.stem.lower() in ("dm", "tu", "tr", "rs") and file.suffix.lower() in (".csv", ".xpt", ".json")
 
 
 def _list_files(path: Path) -> list[Path]:
