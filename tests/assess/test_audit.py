@@ -560,3 +560,9 @@ def test_45_every_check_has_a_rule_a_source_and_a_severity():
         assert check.rule
         assert check.source
         assert check.severity in {"error", "warning", "note"}
+
+
+def test_46_the_page_names_every_check_with_its_severity(repository):
+    text = (repository / "docs" / "explanation" / "audit.md").read_text(encoding="utf-8")
+    for check in CHECKS:
+        assert f"| `{check.name}` | {check.severity} |" in text

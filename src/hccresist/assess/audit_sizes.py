@@ -204,7 +204,7 @@ CHECKS: Final = (
     Check(
         name="returned-at-old-size",
         what="a lesion that was absent and came back at about its old size",
-        rule=f"absent at the scan before, now at least {100 * RETURN_SHARE:g} % of {RETURN_MM:g} mm or more",
+        rule=f"absent at the scan before, now {100 * RETURN_SHARE:g} % or more of an old {RETURN_MM:g} mm or more",
         source=f"{OURS}; recist.eortc.org (on lesions that return) asks whether it was ever gone",
         severity="warning",
         needs=("lesions",),
