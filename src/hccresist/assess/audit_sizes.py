@@ -80,16 +80,23 @@ def unit_slips(case: AuditCase) -> Finding:
 
 
 def size_jumps(case: AuditCase) -> Finding:
-    """Return sizes that tripled, or fell to a third, between two scans, and are no slip of units."""
-    told = pl.col("slip") != 0
-    ratio = _SIZE / _BEFORE
-    far = (ratio > JUMP_FACTOR) | (1 / ratio > JUMP_FACTOR)
+    """Return sizes that more than tripled between two scans, and are no slip of units."""
+    return _far(case, _SIZE / _BEFORE, "seldom true between two scans of one lesion")
+
+
+def size_drops(case: AuditCase) -> Finding:
+    """Return sizes that fell to less than a third between two scans, and are no slip of units."""
+    return _far(case, _BEFORE / _SIZE, "a deep response, or another lesion")
+
+
+def _far(case: AuditCase, ratio: pl.Expr, text: str) -> Finding:
+    large = pl.max_horizontal("size_mm", "before") >= JUMP_MM
     return find(
         _pairs(case),
-        far & ~told & (pl.max_horizontal("size_mm", "before") >= JUMP_MM),
+        (ratio > JUMP_FACTOR) & (pl.col("slip") == 0) & large,
         found=_FOUND,
         expected=pl.lit(f"a change by less than a factor of {JUMP_FACTOR:g}"),
-        reason=_sizes("seldom true between two scans of one lesion"),
+        reason=_sizes(text),
     )
 
 
@@ -194,17 +201,26 @@ CHECKS: Final = (
     ),
     Check(
         name="size-jump",
-        what="a size that changed more between two scans than is plausible",
-        rule=f"a factor above {JUMP_FACTOR:g} between two scans, one size being {JUMP_MM:g} mm or more",
+        what="a size that grew more between two scans than is plausible",
+        rule=f"growth by a factor above {JUMP_FACTOR:g} between two scans, to {JUMP_MM:g} mm or more",
         source=OURS,
         severity="warning",
         needs=("lesions",),
         run=size_jumps,
     ),
     Check(
+        name="size-drop",
+        what="a size that fell so far between two scans that it may be another lesion's",
+        rule=f"a fall by a factor above {JUMP_FACTOR:g} between two scans, from {JUMP_MM:g} mm or more",
+        source=OURS,
+        severity="note",
+        needs=("lesions",),
+        run=size_drops,
+    ),
+    Check(
         name="returned-at-old-size",
         what="a lesion that was absent and came back at about its old size",
-        rule=f"absent at the scan before, now {100 * RETURN_SHARE:g} % or more of an old {RETURN_MM:g} mm or more",
+        rule=f"absent at the scan before, now {100 * RETURN_SHARE:g} % or more of {RETURN_MM:g} mm or more",
         source=f"{OURS}; recist.eortc.org (on lesions that return) asks whether it was ever gone",
         severity="warning",
         needs=("lesions",),
