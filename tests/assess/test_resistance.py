@@ -56,6 +56,7 @@ def classify(sums, *, drugs=("nivolumab",), end_day=None, end_reason=None, **pol
         ([(56, 60), (112, 60)], "no_resistance", "NO-PROGRESSION"),
         ([(30, 130)], "not_evaluable", "SHORT-EXPOSURE"),
         ([], "not_evaluable", "NO-ASSESSMENT"),
+        ([(20, 100)], "not_evaluable", "NO-ASSESSMENT"),  # SD before day 42 is no best response
     ],
 )
 def test_sitc_table_1(sums, expected, rule):

@@ -41,7 +41,7 @@ def derive_resistance(
     In this order:
 
     1. No progression, and stopped for toxicity or liver decompensation: *intolerance*.
-    2. No progression: without an evaluable visit after baseline, or stopped for progression that no
+    2. No progression: without a visit that counts for the best response, or stopped for progression that no
        scan shows → *not_evaluable*; else *no_resistance*.
     3. Progression more than ``resistance_after_stop_days`` after the last dose: *after_stop*.
     4. Exposure (to progression or last dose) below ``resistance_min_days``: stopped for toxicity →
@@ -187,6 +187,7 @@ def _classify(facts: pl.DataFrame, policies: Policies) -> pl.DataFrame:
     def first(word: Callable[[_Case], pl.Expr]) -> pl.Expr:
         return pl.coalesce(pl.when(case.holds).then(word(case)) for case in (*cases, last))
 
+    said = first(lambda case: _text(case.reason, policies))
     return facts.select(
         "patient_id",
         "line",
@@ -194,7 +195,9 @@ def _classify(facts: pl.DataFrame, policies: Policies) -> pl.DataFrame:
         first(lambda case: pl.lit(case.name)).alias("class"),
         _DAY.alias("day"),
         first(lambda case: pl.lit(case.rule)).alias("rule"),
-        pl.format("{} ({}).", first(lambda case: _text(case.reason, policies)), rules).alias("reason"),
+        pl.format("{}{} ({}).", said.str.slice(0, 1).str.to_uppercase(), said.str.slice(1), rules).alias(
+            "reason"
+        ),
         "reader",
         "criterion",
     )
@@ -206,13 +209,18 @@ def _toxic() -> pl.Expr:
 
 def _cases_without_progression() -> list[_Case]:
     none = _DAY.is_null()
-    unread = ~pl.col("evaluable").fill_null(value=False)
+    unread = ~pl.col("evaluable").fill_null(value=False) | (pl.col("best") == "NE")
     unseen = (pl.col("end_reason") == "progression").fill_null(value=False)
     return [
         _Case(
             none & _toxic(), "intolerance", "STOPPED-TOXICITY", "stopped for {end_reason} without progression"
         ),
-        _Case(none & unread, "not_evaluable", "NO-ASSESSMENT", "no evaluable visit after baseline"),
+        _Case(
+            none & unread,
+            "not_evaluable",
+            "NO-ASSESSMENT",
+            "no visit after baseline that counts for the best response",
+        ),
         _Case(
             none & unseen,
             "not_evaluable",
@@ -296,7 +304,7 @@ def _text(template: str, policies: Policies) -> pl.Expr:
         "day": number(_DAY),
         "since_stop": number(_SINCE_STOP),
         "exposure": number(_EXPOSURE),
-        "limit": pl.lit(f"{policies.resistance_acquired_days:g}"),
+        "limit": pl.lit(f"{policies.resistance_acquired_days:.0f}"),
     }
     pieces = template.replace("}", "{").split("{")
     return (
