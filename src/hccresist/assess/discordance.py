@@ -65,7 +65,7 @@ def _pair(best: pl.DataFrame, visits: pl.DataFrame, a: str, b: str) -> pl.DataFr
     joined = differ.select(*SERIES, best_a="best", best_b="best_b").join(split, on=SERIES, how="left")
     said = pl.format("{}: {} {}: {}", pl.lit(a), "reason", pl.lit(b), "reason_b")
     unsplit = pl.lit("No visit differs; what counts for the best response does.")
-    return joined.select(
+    return joined.rechunk().select(
         *SERIES,
         pl.lit(a).alias("criterion_a"),
         pl.lit(b).alias("criterion_b"),

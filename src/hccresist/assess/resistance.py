@@ -188,7 +188,7 @@ def _classify(facts: pl.DataFrame, policies: Policies) -> pl.DataFrame:
         return pl.coalesce(pl.when(case.holds).then(word(case)) for case in (*cases, last))
 
     said = first(lambda case: _text(case.reason, policies))
-    return facts.select(
+    return facts.rechunk().select(
         "patient_id",
         "line",
         "drug",

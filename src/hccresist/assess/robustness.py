@@ -329,8 +329,10 @@ def _changed_modality(study: Study, baselines: pl.DataFrame) -> pl.DataFrame | N
     )
     later = scans.join(base.select("patient_id", "reader", before="modality"), on=["patient_id", "reader"])
     text = pl.format("modality changed from {} to {}", "before", "modality")
-    return later.filter(pl.col("modality") != pl.col("before")).select(
-        "patient_id", "reader", "day", text.alias("flags")
+    return (
+        later.filter(pl.col("modality") != pl.col("before"))
+        .rechunk()
+        .select("patient_id", "reader", "day", text.alias("flags"))
     )
 
 
@@ -348,4 +350,4 @@ def _treated_locally(study: Study, baselines: pl.DataFrame) -> pl.DataFrame | No
     text = pl.format(
         "{} on day {} since baseline", pl.col("kind").cast(pl.String), pl.col("treated").cast(pl.Int64)
     )
-    return between.select("patient_id", "reader", "day", text.alias("flags"))
+    return between.rechunk().select("patient_id", "reader", "day", text.alias("flags"))

@@ -104,10 +104,10 @@ def render_reasons(frame: pl.DataFrame, criteria: Mapping[str, Criterion]) -> pl
         Name ``reason``.
     """
     parts: list[pl.DataFrame] = []
-    numbered = frame.with_row_index("__row")
+    numbered = frame.rechunk().with_row_index("__row")  # polars 2.1: pl.format fails on an empty first chunk
     for (name, code), rows in numbered.group_by("criterion", "rule_code"):
         sentence = _said(SENTENCES[Rule(int(str(code)))], criteria[str(name)])
-        parts.append(rows.select("__row", _sentence(sentence).alias("reason"), "late"))
+        parts.append(rows.rechunk().select("__row", _sentence(sentence).alias("reason"), "late"))
     if not parts:
         return pl.Series("reason", [], dtype=pl.String)
     late = pl.when(pl.col("late")).then(pl.lit(LATE_CONFIRMATION)).otherwise(pl.lit(""))
