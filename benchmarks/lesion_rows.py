@@ -11,7 +11,9 @@ from hccresist.study.tables import SCHEMAS
 TARGETS = 3
 
 
-def make_lesions(patients: int, *, visits: int = 8, lesions: int = 4, seed: int = 1) -> pl.DataFrame:
+def make_lesions(
+    patients: int, *, visits: int = 8, lesions: int = 4, first: int = 0, seed: int = 1
+) -> pl.DataFrame:
     """Return the table `lesions`, every declared column filled or null, sorted by key.
 
     Three targets and one non-target in the liver, whole and viable diameters, a new lesion in a tenth
@@ -24,7 +26,7 @@ def make_lesions(patients: int, *, visits: int = 8, lesions: int = 4, seed: int 
     visit = np.tile(np.arange(visits), patients * lesions)
     size = np.repeat(rng.uniform(10, 60, patients * lesions), visits)
     rate = np.repeat(rng.normal(-0.03, 0.15, patients * lesions), visits)
-    longest = np.round(size * np.exp(rate * visit + rng.normal(0, 0.03, n)), 1)
+    longest = np.round(np.minimum(size * np.exp(rate * visit + rng.normal(0, 0.03, n)), 250.0), 1)
     viable = np.round(longest * rng.uniform(0.3, 1, n), 1)
     new_at = np.where(rng.random(patients) < 0.1, rng.integers(2, visits, patients), visits)
     is_new = (lesion == lesions - 1) & (new_at[patient] < visits)
@@ -35,7 +37,7 @@ def make_lesions(patients: int, *, visits: int = 8, lesions: int = 4, seed: int 
     )
     frame = pl.DataFrame(
         {
-            "patient_id": pl.Series(patient).cast(pl.String).str.zfill(7),
+            "patient_id": pl.Series(patient + first).cast(pl.String).str.zfill(7),
             "lesion_id": pl.Series(lesion).cast(pl.String),
             "day": np.where(visit == 0, -7.0, visit * 56.0),
             "role": names,

@@ -13,7 +13,7 @@ from hccresist.errors import InputError
 from hccresist.study.check import check_tables
 from hccresist.study.columns import Reading
 from hccresist.study.config import read_settings
-from hccresist.study.issues import Issue, IssueLog
+from hccresist.study.issues import IssueLog
 from hccresist.study.policies import Policies
 from hccresist.study.read import read_study
 from hccresist.study.rows import Place
@@ -74,19 +74,19 @@ def read_pieces(
         index_dates=pl.DataFrame(schema={"patient_id": pl.String, "index_date": pl.Date}),
     )
     sources = [*config_source(path), *(_source(file, name) for name, file in files.items())]
-    problems: list[Issue] = []
+    problems = IssueLog()  # counts what goes beyond the first few of a kind, over all pieces
     for number, inside in enumerate(_ranges(files["patients"], size)):
         piece_log = log if number == 0 else IssueLog()
         try:
             raw = _read_range(files, inside, reading=reading, log=piece_log)
             study = check_tables(raw, config, log=piece_log, sources=sources if number == 0 else [])
         except InputError as error:
-            problems += error.issues
+            for issue in error.issues:
+                problems.add(issue)
             continue
         if not problems:
             yield study
-    if problems:
-        raise InputError(problems)
+    problems.raise_if_errors()
 
 
 def _large_files(path: Path, large: int) -> dict[str, Path] | None:
