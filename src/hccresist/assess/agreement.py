@@ -15,6 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from hccresist.assess.closer_results import Agreement
+
 Z95: Final = 1.959963984540054
 PLAIN: Final = {
     "iCR": "CR",
@@ -121,17 +123,7 @@ def derive_agreement(best_response: pl.DataFrame, timepoints: pl.DataFrame) -> p
     return table.sort(list(AGREEMENT)[:5])
 
 
-AGREEMENT: Final = {
-    "scope": pl.String,
-    "first": pl.String,
-    "second": pl.String,
-    "within": pl.String,
-    "statistic": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n": pl.Int64,
-}
+AGREEMENT: Final = {name: column.dtype for name, column in Agreement.columns().items()}
 
 Row = tuple[str, str, str, str, str, float, float, float, int]
 

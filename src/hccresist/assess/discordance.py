@@ -8,22 +8,10 @@ from typing import Final
 import polars as pl
 
 from hccresist.assess.agreement import PLAIN
+from hccresist.assess.closer_results import Discordance
 
 SERIES: Final = ["patient_id", "reader"]
-COLUMNS: Final = {
-    "patient_id": pl.String,
-    "reader": pl.String,
-    "criterion_a": pl.String,
-    "criterion_b": pl.String,
-    "best_a": pl.String,
-    "best_b": pl.String,
-    "split_day": pl.Float64,
-    "overall_a": pl.String,
-    "overall_b": pl.String,
-    "rule_a": pl.String,
-    "rule_b": pl.String,
-    "reason": pl.String,
-}
+COLUMNS: Final = {name: column.dtype for name, column in Discordance.columns().items()}
 
 
 def derive_discordance(timepoints: pl.DataFrame, best_response: pl.DataFrame) -> pl.DataFrame:

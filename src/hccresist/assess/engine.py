@@ -240,6 +240,15 @@ def _last_days(study: Study, series: pl.DataFrame, policies: Policies) -> Floats
     return days.fill_null(np.inf).to_numpy()
 
 
+def read_chunks(study: Study) -> Iterator[tuple[LesionRows, Scans]]:
+    """Yield lesion rows and scans of some patients after the other; nothing where there are none."""
+    readers = readers_of(study)
+    for patients, tables in chunks(study):
+        read = read_rows(tables, all_series(patients, tables, readers), study.config.policies)
+        if read is not None:
+            yield read
+
+
 def read_rows(
     tables: dict[str, pl.DataFrame], series: pl.DataFrame, policies: Policies
 ) -> tuple[LesionRows, Scans] | None:

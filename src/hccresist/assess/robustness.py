@@ -19,7 +19,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hccresist.assess.criteria import Criterion, Judge, find_criterion, progression_floor
-from hccresist.assess.engine import ENGINES, all_series, chunks, find_sources, read_rows, readers_of
+from hccresist.assess.engine import ENGINES, find_sources, read_chunks
 from hccresist.assess.lesions import LesionRows
 from hccresist.assess.measure import Measures, measure
 from hccresist.assess.rules import Rule
@@ -267,11 +267,9 @@ def leave_one_out(study: Study, *, criteria: Sequence[str]) -> pl.DataFrame:
     measured = [criterion for criterion, source in sources.items() if source == "measured"]
     schema = {"patient_id": pl.String, "reader": pl.String, "criterion": pl.String, "day": pl.Float64}
     frames = [pl.DataFrame(schema={**schema, "flips_without": pl.String})]
-    for patients, tables in chunks(study):
-        series = all_series(patients, tables, readers_of(study))
-        read = read_rows(tables, series, study.config.policies) if measured else None
-        if read is not None:
-            frames += [_flips(*read, criterion, study.config.policies) for criterion in measured]
+    if measured:
+        for rows, scans in read_chunks(study):
+            frames += [_flips(rows, scans, criterion, study.config.policies) for criterion in measured]
     return pl.concat(frames)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 import polars as pl
 
+from hccresist.assess.closer_results import Sensitivity
 from hccresist.assess.engine import assess_study
 from hccresist.outcomes.endpoints import derive_events
 from hccresist.outcomes.rates import compute_rates
@@ -41,19 +42,7 @@ SETTINGS: Final[dict[str, tuple[object, ...]]] = {
 }
 """Other settings that are found in protocols, for each policy that can change a rate or a median."""
 
-COLUMNS: Final = {
-    "policy": pl.String,
-    "setting": pl.String,
-    "in_force": pl.Boolean,
-    "reader": pl.String,
-    "criterion": pl.String,
-    "measure": pl.String,
-    "value": pl.Float64,
-    "low": pl.Float64,
-    "high": pl.Float64,
-    "n": pl.Int64,
-    "change": pl.Float64,
-}
+COLUMNS: Final = {name: column.dtype for name, column in Sensitivity.columns().items()}
 
 
 def derive_sensitivity(

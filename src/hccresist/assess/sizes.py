@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from hccresist.assess.criteria import Measure, find_criterion
-from hccresist.assess.engine import all_series, chunks, read_rows, readers_of
+from hccresist.assess.engine import read_chunks
 from hccresist.assess.measure import measure
 from hccresist.errors import ConfigError
 from hccresist.study.study import Study
@@ -48,11 +48,7 @@ def derive_sizes(study: Study, *, criterion: str = "recist11") -> pl.DataFrame:
         raise ConfigError(msg)
     policies = study.config.policies
     parts = [pl.DataFrame(schema=SIZES)]
-    for patients, tables in chunks(study):
-        read = read_rows(tables, all_series(patients, tables, readers_of(study)), policies)
-        if read is None:
-            continue
-        rows, scans = read
+    for rows, scans in read_chunks(study):
         measures = measure(rows, scans, criterion=chosen, policies=policies)
         series = scans.visit_series
         base, wanted = measures.baseline[series], measures.n_targets[series]
