@@ -119,6 +119,67 @@ def write_tace_seg(folder: Path) -> Path:
     return _write(folder, "hcc-tace-seg", tables, "criteria = ['recist11', 'mrecist']\n")
 
 
+def write_oak(folder: Path) -> Path:
+    """OAK, tumour size joined with survival (R package jmpost), Apache-2.0.
+
+    1. Years × 365.25 → days, rounded to a tenth. The sum is the one given; its authors set 0 and TOO SMALL
+       TO MEASURE to 2 mm, so a complete response cannot be seen.
+    2. Baselines up to six weeks before treatment count (policy).
+    3. Overall survival → survival; the published progression-free survival → the study's own endpoint PUBPFS.
+    """
+    data = SHARED / "oak_joint_subset"
+    identity = pl.format("OAK-{}", pl.col("id").cast(pl.String).str.zfill(4))
+    rows = pl.read_csv(data / "tumor.csv").with_columns(
+        patient_id=identity, day=(pl.col("year") * 365.25).round(1)
+    )
+    rows = rows.unique(["patient_id", "day"], keep="first", maintain_order=True)
+    outcome = pl.read_csv(data / "outcome.csv").with_columns(patient_id=identity)
+    tables = {
+        "patients": outcome.select("patient_id", "arm", age_years="age", ecog="ecog"),
+        "sums": rows.select("patient_id", "day", measure=pl.lit("longest"), sum="sld"),
+        "survival": outcome.select(
+            "patient_id",
+            os_days=(pl.col("os_time") * 365.25).round(1),
+            died="os_event",
+            PUBPFS_days=(pl.col("pfs_time") * 365.25).round(1),
+            PUBPFS_event="pfs_event",
+        ),
+    }
+    more = "criteria = ['recist11', 'irecist']\n[policies]\nbaseline_window_start = -42\n"
+    return _write(folder, "oak", tables, more)
+
+
+def write_inspire(folder: Path) -> Path:
+    """INSPIRE, pembrolizumab in five tumour types (doi 10.1038/s43018-020-0096-5), MIT: per-cent change only.
+
+    1. Sum = baseline sum × (1 + change / 100), rounded to 0.1 mm; the baseline lies on day 0.
+    2. Weeks × 7 → days, rounded to a tenth. A visit without a change has a sum that is not evaluable.
+    3. Months × 30.4375 → survival; the published progression-free survival → the study's own endpoint PUBPFS.
+    4. Patients without a size row keep their baseline and their survival.
+    """
+    data = SHARED / "pembrolizumab_inspire"
+    patients = pl.read_csv(data / "patients.csv").rename({"id": "patient_id"})
+    changes = pl.read_csv(data / "size_change.csv").rename({"id": "patient_id"})
+    size = (pl.col("l_size") * (1 + pl.col("size_change") / 100)).round(1)
+    visits = changes.join(patients.select("patient_id", "l_size"), on="patient_id").select(
+        "patient_id", day=(pl.col("time") * 7).round(1), sum=size
+    )
+    first = patients.select("patient_id", day=pl.lit(0.0), sum=pl.col("l_size").cast(pl.Float64))
+    month = 30.4375
+    tables = {
+        "patients": patients.select("patient_id", age_years="age", sex=pl.col("sex").str.to_lowercase()),
+        "sums": pl.concat([first, visits]).with_columns(measure=pl.lit("longest")),
+        "survival": patients.select(
+            "patient_id",
+            os_days=(pl.col("os_time") * month).round(1),
+            died=pl.col("os_status") > 0,
+            PUBPFS_days=(pl.col("pfs_time") * month).round(1),
+            PUBPFS_event=pl.col("pfs_status") > 0,
+        ),
+    }
+    return _write(folder, "inspire", tables, "criteria = ['recist11', 'irecist']\n")
+
+
 def _sex() -> pl.Expr:
     return pl.col("sex").replace_strict({1: "male", 2: "female"}, default=None, return_dtype=pl.String)
 

@@ -375,6 +375,8 @@ def _judge_extent(series: pl.DataFrame, sizes: pl.DataFrame, seen: pl.DataFrame)
         .then(pl.lit("a new lesion was recorded but is not listed, so that lesions cannot be counted"))
         .when(count == 0)
         .then(pl.lit("no lesion progressed by itself, only their sum or what is not listed"))
+        .when(count + others < 2)
+        .then(pl.lit("one lesion is listed, so that few and all cannot be told apart"))
     )
     told = text(
         count.cast(pl.String),

@@ -155,7 +155,7 @@ class SampleReport(dy.Schema):
 
 
 class Confounders(dy.Schema):
-    """One row a possible confounder and group: does it split responders before any mechanism does?"""
+    """One row a possible confounder and group: whether it splits responders by itself."""
 
     confounder = dy.String(primary_key=True, description="purity, pc1, batch or a covariate")
     group = dy.String(primary_key=True, description="arm; empty: all patients")
