@@ -20,6 +20,8 @@ STUDIES = {
     "write_tace_seg": ("hcc_tace_seg", 68),
     "write_atezolizumab": ("atezolizumab_lesion_diameters", 1085),
     "write_sysucc": ("hcc_sysucc_timeseries", 1631),
+    "write_oak": ("oak_joint_subset", 203),
+    "write_inspire": ("pembrolizumab_inspire", 94),
 }
 
 
