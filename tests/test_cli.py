@@ -300,7 +300,7 @@ def test_errors_are_told_without_a_traceback(monkeypatch, capsys, error, code, m
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(cli, "_read", fail)
+    monkeypatch.setattr(cli, "read_request", fail)
     assert main(["check", "anything"]) == code
     text = capsys.readouterr().err
     assert message in text
@@ -309,7 +309,7 @@ def test_errors_are_told_without_a_traceback(monkeypatch, capsys, error, code, m
 
 def test_an_unexpected_error_names_a_log_with_the_traceback(monkeypatch, capsys, tmp_path) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr(cli, "_read", lambda *_: 1 / 0)
+    monkeypatch.setattr(cli, "read_request", lambda *_: 1 / 0)
     assert main(["check", "anything"]) == 3
     text = capsys.readouterr().err
     (log,) = tmp_path.glob("hccresist-error-*.log")

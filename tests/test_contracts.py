@@ -34,12 +34,15 @@ FLOORS = {
     "demo": 8,
     "doctor": 8,
     "steps": 9,
+    "reopen": 9,
     "flow": 10,
     "screen": 11,
     "failures": 12,
-    "cli": 13,
-    "__main__": 14,
-    "__init__": 14,
+    "cli_run": 13,
+    "cli_export": 14,
+    "cli": 15,
+    "__main__": 16,
+    "__init__": 16,
 }
 """Room or module to its floor; a module imports only from its own room or from lower floors."""
 

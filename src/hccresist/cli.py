@@ -8,21 +8,30 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
-from hccresist.errors import ConfigError, InputError
-from hccresist.failures import BAD_INPUT, BAD_USAGE, FAILED, FINE, INTERRUPTED, UsageError, tell_error
-
-if TYPE_CHECKING:
-    from hccresist.flow import RunResult
-    from hccresist.study.policies import Policies
-    from hccresist.study.study import Study
+from hccresist.cli_export import export
+from hccresist.cli_run import (
+    Flag,
+    Json,
+    Line,
+    Out,
+    Quiet,
+    Request,
+    Settings,
+    StudyPath,
+    Words,
+    list_stages,
+    read_request,
+    run_request,
+    told_as_usage,
+)
+from hccresist.errors import InputError
+from hccresist.failures import BAD_INPUT, BAD_USAGE, FAILED, FINE, INTERRUPTED, tell_error
 
 ALL_STAGES: Final = ("assess", "outcomes", "report")
 
@@ -32,16 +41,6 @@ A study folder goes in; response by RECIST 1.1, mRECIST and iRECIST, survival an
 Research use, not a medical device. Everything stays on this machine.
 """
 
-StudyPath = Annotated[Path, Parameter(name="study", show_default=False)]
-Out = Annotated[Path, Parameter(name="--out")]
-Words = Annotated[str | None, Parameter(show_default=False)]
-Settings = Annotated[
-    list[str] | None, Parameter(name="--policy", negative="", show_default=False, allow_leading_hyphen=True)
-]
-Line = Annotated[int | None, Parameter(name="--line", show_default=False)]
-Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)]
-Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
-Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 Closer = Annotated[bool, Parameter(name="--closer", negative="--no-closer", show_default=False)]
 
 
@@ -72,7 +71,7 @@ def init(folder: Annotated[Path, Parameter(name="dir")], /) -> int:
     from hccresist import screen  # noqa: PLC0415
     from hccresist.study.dictionary import DICTIONARY_FILE, write_templates  # noqa: PLC0415
 
-    with _usage():
+    with told_as_usage():
         written = write_templates(folder)
     screen.out().print(
         f"{len(written)} files in {folder}; {DICTIONARY_FILE} there says what goes where", markup=False
@@ -96,7 +95,7 @@ def check(study: StudyPath, /, *, policy: Settings = None, json: Json = False) -
     from hccresist import screen  # noqa: PLC0415
 
     try:
-        found = _read(study, policy)
+        found = read_request(study, policy)
     except InputError as error:
         if not json:
             raise
@@ -105,12 +104,12 @@ def check(study: StudyPath, /, *, policy: Settings = None, json: Json = False) -
     if json:
         rows = {name: frame.height for name, frame in found.tables.items()}
         issues = [issue.record() for issue in found.warnings]
-        screen.print_json({"fine": True, "issues": issues, "tables": rows, "stages": _list_stages(found)})
+        screen.print_json({"fine": True, "issues": issues, "tables": rows, "stages": list_stages(found)})
         return FINE
     screen.print_study(found)
     if found.warnings:
         screen.print_issues(found.warnings, screen.out())
-    for name, reason in _list_stages(found).items():
+    for name, reason in list_stages(found).items():
         screen.out().print(f"  {name}: {reason or 'can be done'}", markup=False)
     screen.out().print("[green]fine[/]")
     return FINE
@@ -163,7 +162,7 @@ def assess(
         sensitivity=sensitivity,
         closer=closer,
     )
-    return _run(study, out, request, quiet=quiet)
+    return run_request(study, out, request, quiet=quiet)
 
 
 @app.command(sort_key=4)
@@ -217,7 +216,7 @@ def run(
         sensitivity=sensitivity,
         closer=closer,
     )
-    return _run(study, out, request, quiet=quiet)
+    return run_request(study, out, request, quiet=quiet)
 
 
 @app.command(sort_key=1)
@@ -244,10 +243,10 @@ def demo(
     from hccresist.demo import copy_demo, open_demo_folder  # noqa: PLC0415
 
     if save_study is not None:
-        with _usage():
+        with told_as_usage():
             copy_demo(save_study, cases=cases)
     with open_demo_folder(cases=cases) as folder:
-        return _run(folder, out, Request(stages=ALL_STAGES), quiet=quiet)
+        return run_request(folder, out, Request(stages=ALL_STAGES), quiet=quiet)
 
 
 @app.command(sort_key=6)
@@ -259,7 +258,7 @@ def convert(
     Parameters
     ----------
     source
-        Folder of SDTM files, or a study folder.
+        Folder of SDTM files or of DICOM measurement reports, or a study folder.
     out
         New or empty folder.
     to
@@ -269,16 +268,19 @@ def convert(
     from hccresist.outputs import check_new_folder, open_new_folder  # noqa: PLC0415
     from hccresist.study.write import write_tidy  # noqa: PLC0415
 
-    with _usage():
+    with told_as_usage():
         check_new_folder(out)
-    study = _read(source, None)
+    study = read_request(source, None)
     with open_new_folder(out) as staging:
         written = write_tidy(study, staging)
     screen.out().print(f"{len(written)} files in {out} ({to})", markup=False)
     return FINE
 
 
-@app.command(sort_key=7)
+app.command(export, sort_key=7)
+
+
+@app.command(sort_key=8)
 def policies(*, json: Json = False) -> int:
     """List every policy with its default, meaning, values and source.
 
@@ -298,7 +300,7 @@ def policies(*, json: Json = False) -> int:
     return FINE
 
 
-@app.command(sort_key=9)
+@app.command(sort_key=10)
 def doctor(*, json: Json = False) -> int:
     """Look whether everything is there that hccresist needs, without a network.
 
@@ -318,7 +320,7 @@ def doctor(*, json: Json = False) -> int:
     return FAILED if any(check.status == "fail" for check in checks) else FINE
 
 
-@app.command(sort_key=8)
+@app.command(sort_key=9)
 def cite(folder: Annotated[Path, Parameter(name="dir")], /) -> int:
     """Print what a run should cite: a methods paragraph and BibTeX.
 
@@ -330,126 +332,10 @@ def cite(folder: Annotated[Path, Parameter(name="dir")], /) -> int:
     from hccresist.citations import write_bibtex, write_methods  # noqa: PLC0415
     from hccresist.outputs import read_manifest  # noqa: PLC0415
 
-    with _usage():
+    with told_as_usage():
         manifest = read_manifest(folder)
     sys.stdout.write(f"{write_methods(manifest)}\n\n{write_bibtex(manifest)}\n")
     return FINE
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What a run is asked for, as it was typed."""
-
-    stages: tuple[str, ...]
-    criteria: str | None = None
-    policy: Sequence[str] | None = None
-    line: int | None = None
-    formats: str = "parquet,csv"
-    landmark_days: float | None = None
-    sensitivity: bool = False
-    closer: bool = True
-
-
-def _run(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
-    """Read a study, run stages on it and print what came of it."""
-    from hccresist import screen  # noqa: PLC0415
-    from hccresist.flow import check_options, run_pieces  # noqa: PLC0415
-    from hccresist.study.lines import move_to_line  # noqa: PLC0415
-    from hccresist.study.pieces import read_pieces  # noqa: PLC0415
-
-    criteria = None if request.criteria is None else _split(request.criteria)
-    formats = _split(request.formats)
-    with _usage():
-        check_options(
-            out=out,
-            stages=request.stages,
-            criteria=criteria,
-            formats=formats,
-            landmark_days=request.landmark_days,
-        )
-        _check_criteria(path, criteria or ())
-    with screen.show_progress(quiet=quiet) as progress:
-        policies = _read_policies(path, request.policy) if request.policy else None
-        pieces = read_pieces(path, policies=policies)
-        if request.line is not None:
-            with _usage():
-                pieces = [move_to_line(study, request.line) for study in pieces]
-        result = run_pieces(
-            pieces,
-            out=out,
-            stages=request.stages,
-            criteria=criteria,
-            formats=formats,
-            landmark_days=request.landmark_days,
-            closer=request.closer,
-            sensitivity=request.sensitivity,
-            progress=progress,
-        )
-    return _finish(result, quiet=quiet)
-
-
-def _finish(result: RunResult, *, quiet: bool) -> int:
-    from hccresist import screen  # noqa: PLC0415
-
-    if not quiet:
-        screen.print_result(result)
-    for stage in result.failed:
-        screen.print_error(f"stage {stage.name} failed: {stage.reason}. Its traceback is in run.log.json.")
-    return FAILED if result.failed else FINE
-
-
-def _read(path: Path, settings: Sequence[str] | None) -> Study:
-    """Read a study under its own policies, changed by those of the command line."""
-    from hccresist.study.read import read_study  # noqa: PLC0415
-
-    return read_study(path, policies=_read_policies(path, settings) if settings else None)
-
-
-def _read_policies(path: Path, settings: Sequence[str]) -> Policies:
-    from hccresist.study.config import read_config  # noqa: PLC0415
-    from hccresist.study.issues import IssueLog  # noqa: PLC0415
-    from hccresist.study.policies import Policies  # noqa: PLC0415
-
-    pairs: dict[str, object] = {}
-    with _usage():
-        for setting in settings:
-            name, equals, value = setting.partition("=")
-            if not equals:
-                msg = f"--policy {setting}: write NAME=VALUE, for example --policy confirm_days=42."
-                raise ConfigError(msg)
-            pairs[name.strip()] = value
-        Policies.parse(pairs)
-        return Policies.parse(pairs, base=read_config(path, IssueLog()).policies)
-
-
-def _check_criteria(path: Path, wanted: Sequence[str]) -> None:
-    """Look up the criteria that were named, among them those of the study's own."""
-    from hccresist.assess import find_criterion  # noqa: PLC0415
-    from hccresist.study.config import read_config  # noqa: PLC0415
-    from hccresist.study.issues import IssueLog  # noqa: PLC0415
-
-    variants = read_config(path, IssueLog()).variants if wanted else {}
-    for name in wanted:
-        find_criterion(name, variants)
-
-
-def _list_stages(study: Study) -> dict[str, str]:
-    from hccresist.flow import STAGES, explain_skip  # noqa: PLC0415
-
-    return {stage: explain_skip(study, stage) for stage in STAGES}
-
-
-def _split(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
-
-
-@contextmanager
-def _usage() -> Generator[None]:
-    """Take what is wrong with an option for wrong usage, not for a problem of the input."""
-    try:
-        yield
-    except ConfigError as error:
-        raise UsageError(str(error)) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -215,7 +215,7 @@ def _describe(
     patient = pseudonyms.get(identifier, identifier)
     where = {"file": path.name, "patient": patient}
     if start is None:
-        hint = "Add the start of the index line of treatment of this patient to index_dates."
+        hint = "Give the start of its index line of treatment: index_date in patients, or index_dates."
         issues.error(
             "no-index-date", "the patient has no index date, so the scan has no day", hint=hint, **where
         )

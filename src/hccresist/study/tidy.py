@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -38,7 +38,7 @@ class _Read:
     source: Source
 
 
-def read_tidy(folder: Path, *, policies: Policies | None = None) -> Study:
+def read_tidy(folder: Path, *, policies: Policies | None = None, further: Sequence[RawTable] = ()) -> Study:
     r"""Read and check a tidy study folder; nothing in it is changed.
 
     Every table is a file ``NAME.csv``, ``.tsv`` or ``.txt`` (comma, semicolon or tab; UTF-8 with or
@@ -60,6 +60,8 @@ def read_tidy(folder: Path, *, policies: Policies | None = None) -> Study:
     policies
         Policies in force, instead of those of ``study.toml``; to change single ones use
         ``Policies.parse(values, base=read_config(folder, log).policies)``.
+    further
+        Tables that are checked with those of the folder and come from elsewhere, such as reports.
 
     Returns
     -------
@@ -96,7 +98,22 @@ def read_tidy(folder: Path, *, policies: Policies | None = None) -> Study:
         if name == "patients":
             reading = replace(reading, index_dates=index_dates([read.table]))
     sources = [*config_source(folder), *(read.source for read in found)]
-    return check_tables([read.table for read in found], config, log=log, sources=sources)
+    raw = [*(read.table for read in found), *further]
+    return check_tables(raw, config, log=log, sources=sources)
+
+
+def read_patients(folder: Path, *, policies: Policies | None = None) -> pl.DataFrame | None:
+    """Return table `patients` as it stands, not yet checked, with ``index_date``; ``None`` without one.
+
+    For readers that count days themselves; `read_tidy` tells the problems.
+    """
+    log = IssueLog()
+    config, options = read_settings(folder, log)
+    imputation = (policies or config.policies).date_imputation
+    reading = Reading(options=options, date_imputation=imputation, index_dates=_NO_INDEX_DATES)
+    path = table_files(folder, log).get("patients")
+    read = None if path is None else _read_table(path, "patients", reading, log=log)
+    return None if read is None else read.table.frame
 
 
 def is_table_file(path: Path) -> bool:
