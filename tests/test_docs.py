@@ -10,7 +10,9 @@ from types import ModuleType
 import pytest
 import yaml
 
+from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.cli import app
+from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.study.policies import Policies, describe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -81,6 +83,14 @@ def test_a_command_that_is_shown_exists_or_is_marked_as_planned(page: Path) -> N
 def test_every_command_is_described() -> None:
     text = (DOCS / "reference" / "cli.md").read_text(encoding="utf-8")
     assert {name for name in commands() if f"## hccresist {name}\n" not in text} == set()
+
+
+def test_the_page_on_outputs_names_every_table_and_no_other() -> None:
+    text = (DOCS / "reference" / "outputs.md").read_text(encoding="utf-8")
+    listed = text.partition("## Which tables")[2].partition("\n## ")[0]
+    rows = [line for line in listed.splitlines() if line.startswith("|")]
+    named = {name for line in rows for name in re.findall(r"`([a-z_]+)`", line)}
+    assert named == {*ALL_RESULTS, *OUTCOMES}
 
 
 def test_policies_that_the_pages_set_exist() -> None:

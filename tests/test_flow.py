@@ -453,10 +453,23 @@ def test_every_table_fits_the_schema_that_documents_it(demo_run) -> None:
         schemas[name].validate(frame, cast=True)
 
 
+def test_every_table_that_is_registered_is_written() -> None:
+    assert set(ALL_RESULTS) - {"sensitivity"} == ASSESSED  # that one only when it is asked for
+    assert set(OUTCOMES) == SUMMARISED
+
+
+def test_agreement_does_not_need_patterns(tmp_path) -> None:
+    result = run_study(small_study(), out=tmp_path / "out", stages=["assess"])
+    less = {name: frame for name, frame in result.tables.items() if name != "patterns"}
+    assert set(steps.list_cohort(less)) == {"agreement"}
+    assert set(steps.list_cohort(result.tables)) == set(OF_COHORT)
+
+
 def test_without_the_closer_look_its_tables_are_skipped_and_why(tmp_path) -> None:
     result = run_study(small_study(), out=tmp_path / "out", stages=["assess"], closer=False)
     assert set(result.tables) == {*RESULTS, "progressions"}
     assert result.manifest["skipped"]["robustness"] == "the closer look was not asked for"
+    assert result.manifest["skipped"]["agreement"] == "the closer look was not asked for"
 
 
 def test_a_table_whose_input_is_missing_is_skipped_and_why(tmp_path) -> None:

@@ -287,7 +287,7 @@ class _Run:
         if self.sensitivity:
             work["sensitivity"] = lambda: steps.derive_sensitivity(self.study(), self.criteria)
         if reason:
-            self.not_made = dict.fromkeys((*work, *self.not_made), reason)
+            self.not_made = dict.fromkeys((*work, *self.not_made, *steps.name_cohort()), reason)
             return
         self._write("assess", work)
         self._write("assess", steps.list_cohort(self.tables()))

@@ -51,7 +51,15 @@ def list_cohort(made: Mapping[str, pl.DataFrame]) -> dict[str, Callable[[], pl.D
     """Return the closer look at all patients together: result table to the work that makes it."""
     from hccresist.assess.closer import OF_COHORT  # noqa: PLC0415
 
-    return {name: partial(make, made) for name, make in OF_COHORT.items()} if "patterns" in made else {}
+    ready = {name: table for name, table in OF_COHORT.items() if set(table.needs) <= set(made)}
+    return {name: partial(table.make, made) for name, table in ready.items()}
+
+
+def name_cohort() -> tuple[str, ...]:
+    """Return the tables of `list_cohort`, whether or not they can be made."""
+    from hccresist.assess.closer import OF_COHORT  # noqa: PLC0415
+
+    return tuple(OF_COHORT)
 
 
 def derive_sensitivity(study: Study, criteria: Sequence[str] | None) -> pl.DataFrame:

@@ -55,6 +55,28 @@ def test_discordance_names_the_visit_and_both_rules():
     assert (row["patient_id"], row["criterion_a"], row["criterion_b"]) == ("P1", "mrecist", "recist11")
     assert (row["best_a"], row["best_b"], row["split_day"]) == ("PR", "SD", 56.0)
     assert (row["rule_a"], row["rule_b"]) == ("PR", "SD")
+    assert row["reason"].startswith("mRECIST (HCC): ")
+    assert " RECIST 1.1: " in row["reason"]
+
+
+def test_discordance_does_not_depend_on_the_order_of_rows():
+    tables = assess_study(two_patients(), criteria=["recist11", "mrecist"]).tables
+    straight = derive_discordance(tables["timepoints"], tables["best_response"])
+    turned = derive_discordance(tables["timepoints"].reverse(), tables["best_response"].reverse())
+    assert straight.equals(turned)
+
+
+def test_criteria_that_differ_at_no_visit_are_told():
+    best = pl.DataFrame(
+        {"patient_id": ["P1"] * 2, "reader": [""] * 2, "criterion": ["a", "b"], "best": ["SD", "NE"]}
+    )
+    words = {"overall": ["SD"] * 2, "rule": ["r"] * 2, "reason": ["said"] * 2}
+    visits = best.drop("best").with_columns(day=pl.lit(20.0), **{k: pl.Series(v) for k, v in words.items()})
+    row = derive_discordance(visits, best).row(0, named=True)
+    assert (row["split_day"], row["overall_a"], row["rule_b"]) == (None, None, None)
+    assert row["reason"] == "No visit differs; what counts for the best response does."
+    own = derive_discordance(visits.with_columns(overall=pl.Series(["SD", "PD"])), best, titles={"a": "Mine"})
+    assert own["reason"].to_list() == ["Mine: said b: said"]
 
 
 def test_irecist_words_are_no_discordance():

@@ -99,13 +99,11 @@ def fleiss_kappa(counts: NDArray[np.float64]) -> Kappa:
 
 def cross_table(first: pl.Series, second: pl.Series) -> NDArray[np.float64]:
     """Return the square table of counts of two raters' words, categories in order of name."""
-    words = sorted({*first.to_list(), *second.to_list()})
-    index = {word: i for i, word in enumerate(words)}
-    table = np.zeros((len(words), len(words)))
-    pairs = zip(first.to_list(), second.to_list(), strict=True)
-    for a, b in pairs:
-        table[index[a], index[b]] += 1
-    return table
+    words = pl.Enum(pl.concat([first, second]).unique().sort())
+    rows, columns = (side.cast(words).to_physical().cast(pl.Int64).to_numpy() for side in (first, second))
+    size = len(words.categories)
+    counts = np.bincount(rows * size + columns, minlength=size * size)
+    return counts.reshape(size, size).astype(np.float64)
 
 
 def derive_agreement(best_response: pl.DataFrame, timepoints: pl.DataFrame) -> pl.DataFrame:
@@ -145,10 +143,9 @@ def _between_criteria(best: pl.DataFrame) -> list[Row]:
     plain = _plain(best)
     for reader in plain["reader"].unique().sort():
         mine = plain.filter(pl.col("reader") == reader)
+        words = mine.pivot("criterion", index="patient_id", values="best")
         for a, b in combinations(mine["criterion"].unique().sort(), 2):
-            both = mine.filter(pl.col("criterion") == a).join(
-                mine.filter(pl.col("criterion") == b), on="patient_id"
-            )
+            both = words.select(best=a, best_right=b).drop_nulls()
             rows += _kappa_rows("criteria", (a, b), reader, both)
     return rows
 

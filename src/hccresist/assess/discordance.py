@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Final
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from hccresist.assess.agreement import PLAIN
 from hccresist.assess.closer_results import Discordance
+from hccresist.assess.criteria import CRITERIA
 
 SERIES: Final = ["patient_id", "reader"]
 COLUMNS: Final = {name: column.dtype for name, column in Discordance.columns().items()}
+NEVER: Final = "No visit differs; what counts for the best response does."
+
+Whole = NDArray[np.int64]
 
 
-def derive_discordance(timepoints: pl.DataFrame, best_response: pl.DataFrame) -> pl.DataFrame:
+def derive_discordance(
+    timepoints: pl.DataFrame, best_response: pl.DataFrame, *, titles: Mapping[str, str] | None = None
+) -> pl.DataFrame:
     """Return every patient on whom two criteria differ in the best response, and the visit that split them.
 
     Words of iRECIST are compared as those of RECIST 1.1 (iUPD and iCPD as PD). The split is the first
@@ -25,44 +35,140 @@ def derive_discordance(timepoints: pl.DataFrame, best_response: pl.DataFrame) ->
     ----------
     timepoints, best_response
         Results of *assess*, reasons rendered.
+    titles
+        Names for people of the criteria of a study's own, for the reason.
 
     Returns
     -------
     polars.DataFrame
         One row a patient, reader and pair of criteria, columns as in `COLUMNS`.
     """
-    best = best_response.with_columns(pl.col("best").replace(PLAIN).alias("plain"))
-    visits = timepoints.with_columns(pl.col("overall").replace(PLAIN).alias("plain"))
-    names = best["criterion"].unique().sort().to_list()
-    frames = [_pair(best, visits, a, b) for a, b in combinations(names, 2)]
-    empty = pl.DataFrame(schema=COLUMNS)
-    return pl.concat([empty, *frames]).sort([*SERIES, "criterion_a", "criterion_b"])
+    names = best_response["criterion"].unique().sort().to_list()
+    series = best_response.select(SERIES).unique().sort(SERIES).with_row_index("__series")
+    if not names:
+        return pl.DataFrame(schema=COLUMNS)
+    best = _grid(best_response, "best", series, names)
+    visits = _grid(timepoints, "overall", series, names)
+    pairs = [_pair(best, visits, a, b) for a, b in combinations(range(len(names)), 2)]
+    found = np.concatenate([np.zeros((6, 0), dtype=np.int64), *pairs], axis=1)
+    found = found[:, np.lexsort((found[1], found[0], found[4]))]
+    given = {"timepoints": timepoints, "best_response": best_response}
+    return _tell(found, visits, **given, names=names, titles=titles or {})
 
 
-def _pair(best: pl.DataFrame, visits: pl.DataFrame, a: str, b: str) -> pl.DataFrame:
-    first, second = (best.filter(pl.col("criterion") == name) for name in (a, b))
-    differ = first.join(second, on=SERIES, suffix="_b").filter(pl.col("plain") != pl.col("plain_b"))
-    rows = [visits.filter(pl.col("criterion") == name) for name in (a, b)]
-    split = (
-        rows[0]
-        .join(rows[1], on=[*SERIES, "day"], suffix="_b")
-        .filter(pl.col("plain") != pl.col("plain_b"))
-        .sort(*SERIES, "day")
-        .unique(SERIES, keep="first", maintain_order=True)
-    )
-    joined = differ.select(*SERIES, best_a="best", best_b="best_b").join(split, on=SERIES, how="left")
-    said = pl.format("{}: {} {}: {}", pl.lit(a), "reason", pl.lit(b), "reason_b")
-    unsplit = pl.lit("No visit differs; what counts for the best response does.")
-    return joined.rechunk().select(
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """A table laid out as one column a series and day, one line a criterion.
+
+    Attributes
+    ----------
+    series
+        Series of each line, ascending; days ascend within.
+    word
+        Code of the word, criteria × lines; negative where there is none.
+    row
+        Row of the table, criteria × lines; negative where there is none.
+    """
+
+    series: Whole
+    word: NDArray[np.int16]
+    row: Whole
+
+
+def _grid(frame: pl.DataFrame, column: str, series: pl.DataFrame, names: list[str]) -> _Grid:
+    """Lay out the words of a table by series, day (where it has one) and criterion."""
+    plain = frame[column].cast(pl.String).replace(PLAIN)
+    words = pl.Enum(plain.drop_nulls().unique().sort())
+    day = frame["day"] if "day" in frame.columns else pl.zeros(frame.height, pl.Float64, eager=True)
+    rows = frame.select(
         *SERIES,
-        pl.lit(a).alias("criterion_a"),
-        pl.lit(b).alias("criterion_b"),
-        "best_a",
-        "best_b",
-        pl.col("day").alias("split_day"),
-        pl.col("overall").alias("overall_a"),
-        pl.col("overall_b"),
-        pl.col("rule").alias("rule_a"),
-        pl.col("rule_b"),
-        pl.when(pl.col("day").is_null()).then(unsplit).otherwise(said).alias("reason"),
+        pl.col("criterion").cast(pl.Enum(names), strict=False).to_physical().alias("__kind"),
+        plain.cast(words).to_physical().cast(pl.Int16).fill_null(-1).alias("__word"),
+        day.rank("dense").cast(pl.Int64).alias("__day"),
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("__row"),
     )
+    rows = rows.join(series, on=SERIES, maintain_order="left").drop_nulls("__kind")
+    days = 1 + int(rows["__day"].to_numpy().max(initial=0))
+    line = rows["__series"].cast(pl.Int64).to_numpy() * days + rows["__day"].to_numpy()
+    lines, where = np.unique(line, return_inverse=True)
+    kind = rows["__kind"].to_numpy()
+    word = np.full((len(names), len(lines)), -1, dtype=np.int16)
+    row = np.full((len(names), len(lines)), -1, dtype=np.int64)
+    word[kind, where] = rows["__word"].to_numpy()
+    row[kind, where] = rows["__row"].to_numpy()
+    return _Grid(lines // days, word, row)
+
+
+def _pair(best: _Grid, visits: _Grid, a: int, b: int) -> Whole:
+    """Return one column a series on which two criteria differ.
+
+    Lines: the two criteria, rows of best response, series, line of `visits` that split them (−1: none).
+    """
+    lines = np.flatnonzero(_differ(best, a, b))
+    series = best.series[lines]
+    wanted = np.zeros(1 + int(best.series.max(initial=0)), dtype=bool)
+    wanted[series] = True
+    split = np.flatnonzero(_differ(visits, a, b) & wanted[visits.series])
+    owner = visits.series[split]
+    first = np.ones(len(split), dtype=bool)
+    first[1:] = owner[1:] != owner[:-1]
+    at = np.full(len(wanted), -1, dtype=np.int64)
+    at[owner[first]] = split[first]
+    same = np.ones_like(series)
+    return np.stack([a * same, b * same, best.row[a, lines], best.row[b, lines], series, at[series]])
+
+
+def _differ(grid: _Grid, a: int, b: int) -> NDArray[np.bool_]:
+    """Return the lines in which both criteria have a word, and not the same."""
+    first, second = grid.word[a], grid.word[b]
+    return (first != second) & (first >= 0) & (second >= 0)
+
+
+def _tell(
+    pairs: Whole,
+    visits: _Grid,
+    *,
+    timepoints: pl.DataFrame,
+    best_response: pl.DataFrame,
+    names: list[str],
+    titles: Mapping[str, str],
+) -> pl.DataFrame:
+    """Return the table: what `_pair` found, with words, rules and reasons."""
+    a, b, best_a, best_b, _, split = pairs
+    none = np.full((len(names), 1), -1, dtype=np.int64)
+    rows = np.concatenate([visits.row, none], axis=1)
+    first, second = (_take(timepoints, rows[kind, split]) for kind in (a, b))
+    kinds = pl.Series(names, dtype=pl.String)
+    said = pl.Series([titles.get(n) or (CRITERIA[n].title if n in CRITERIA else n) for n in names])
+    table = best_response[SERIES][best_a].with_columns(
+        criterion_a=kinds.gather(a),
+        criterion_b=kinds.gather(b),
+        best_a=best_response["best"].cast(pl.String).gather(best_a),
+        best_b=best_response["best"].cast(pl.String).gather(best_b),
+        split_day=first["day"],
+        overall_a=first["overall"],
+        overall_b=second["overall"],
+        rule_a=first["rule"],
+        rule_b=second["rule"],
+        reason=_reason(said.gather(a), first["reason"], said.gather(b), second["reason"]),
+    )
+    return table.select(pl.col(name).cast(dtype) for name, dtype in COLUMNS.items())
+
+
+def _take(timepoints: pl.DataFrame, rows: Whole) -> pl.DataFrame:
+    """Return some rows; null where the number is negative."""
+    index = pl.Series(np.where(rows < 0, 0, rows), dtype=pl.UInt32)
+    known = pl.Series(rows >= 0)
+    columns = ("day", "overall", "rule", "reason")
+    if timepoints.is_empty():
+        return pl.DataFrame(
+            {name: [None] * len(rows) for name in columns}, schema=timepoints.select(columns).schema
+        )
+    taken = timepoints.select(pl.col(columns).gather(index))
+    return taken.select(pl.when(known).then(pl.col(columns)))
+
+
+def _reason(title_a: pl.Series, reason_a: pl.Series, title_b: pl.Series, reason_b: pl.Series) -> pl.Series:
+    parts = pl.DataFrame({"a": title_a, "said_a": reason_a, "b": title_b, "said_b": reason_b}).rechunk()
+    both = pl.format("{}: {} {}: {}", "a", "said_a", "b", "said_b")
+    return parts.select(pl.when(pl.col("said_a").is_null()).then(pl.lit(NEVER)).otherwise(both))["literal"]

@@ -9,22 +9,15 @@ from typing import Final, cast
 
 import polars as pl
 
+from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.assess.criteria import Criterion, Judge, find_criterion
 from hccresist.errors import ConfigError
+from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.report import words
 from hccresist.study.policies import describe
 from hccresist.study.study import Study
 
-STAGE_OF: Final = {
-    "timepoints": "assess",
-    "best_response": "assess",
-    "baselines": "assess",
-    "events": "outcomes",
-    "rates": "outcomes",
-    "survival_summary": "outcomes",
-    "survival_curves": "outcomes",
-    "cumulative_incidence": "outcomes",
-}
+STAGE_OF: Final = dict.fromkeys(ALL_RESULTS, "assess") | dict.fromkeys(OUTCOMES, "outcomes")
 """Result table to the stage that makes it."""
 
 
