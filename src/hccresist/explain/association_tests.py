@@ -115,14 +115,20 @@ def _delong(positive: Floats, negative: Floats) -> tuple[float, float]:
 
 def _newcombe(auc: float, m: int, n: int) -> tuple[float, float]:
     """Return the limits at which (AUC − θ)² = z² × variance(θ), Newcombe's method 5."""
+    if auc == 0:
+        low, high = _newcombe(1.0, n, m)
+        return 1 - high, 1 - low
     h = (m + n) / 2 - 1
 
-    def gap(theta: float) -> float:
-        spread = 1 + h * ((1 - theta) / (2 - theta) + theta / (1 + theta))
-        return (auc - theta) ** 2 - Z**2 * theta * (1 - theta) * spread / (m * n)
+    def spread(theta: float) -> float:
+        return Z**2 * theta * (1 + h * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / (m * n)
 
-    low = 0.0 if auc == 0 else _root(gap, 0.0, auc)
-    high = 1.0 if auc == 1 else _root(gap, auc, 1.0)
+    if auc == 1:  # the equation divided by 1 − θ, of which θ = 1 is no answer
+        return _root(lambda theta: 1 - theta - spread(theta), 0.0, 1.0), 1.0
+    low, high = (
+        _root(lambda theta: (auc - theta) ** 2 - (1 - theta) * spread(theta), *ends)
+        for ends in ((0.0, auc), (auc, 1 - 1e-12))
+    )
     return low, high
 
 
