@@ -15,6 +15,7 @@ from hccresist.study.columns import Reading, known_columns, match_headers, type_
 from hccresist.study.config import CONFIG_FILE, read_settings
 from hccresist.study.dates import INDEX_DATE, date_columns
 from hccresist.study.issues import IssueLog, nearest
+from hccresist.study.maf import alteration_format, join_alterations, read_alterations
 from hccresist.study.policies import Policies
 from hccresist.study.rows import Place
 from hccresist.study.study import ROW, RawTable, Source, Study
@@ -48,6 +49,9 @@ def read_tidy(folder: Path, *, policies: Policies | None = None, further: Sequen
     ``os_date``) together with ``index_date`` in `patients`. Dates are turned into days while the
     files are read: neither they nor ``index_date`` come out of the study, so that what is made of it
     can be shared. A covariate that holds dates is kept as it is, with a warning.
+
+    The table `alterations` may also be a MAF (``NAME.maf``, ``data_mutations.txt``) and a matrix of
+    discrete copy number (``data_cna.txt``), as `hccresist.study.maf` reads them.
 
     Empty cells and NA, N/A, NaN, null and ``.`` are missing values. Codes and true/false are matched
     without regard to case, as are the names of declared columns. Other columns are kept as text
@@ -90,16 +94,34 @@ def read_tidy(folder: Path, *, policies: Policies | None = None, further: Sequen
     imputation = config.policies.date_imputation
     reading = Reading(options=options, date_imputation=imputation, index_dates=_NO_INDEX_DATES)
     found: list[_Read] = []
-    for name in (name for name in SCHEMAS if name in files):
+    for name in (name for name in SCHEMAS if name in files and _is_own_table(files[name])):
         read = _read_table(files[name], name, reading, log=log)
         if read is None:
             continue
         found.append(read)
         if name == "patients":
             reading = replace(reading, index_dates=index_dates([read.table]))
+    found = _with_alterations(folder, found, log=log)
     sources = [*config_source(folder), *(read.source for read in found)]
-    raw = [*(read.table for read in found), *further]
+    raw = [*_joined([read.table for read in found]), *further]
     return check_tables(raw, config, log=log, sources=sources)
+
+
+def _with_alterations(folder: Path, found: list[_Read], *, log: IssueLog) -> list[_Read]:
+    """Return what was read, and behind it the files of mutations and copy number of the folder."""
+    kinds = {path: alteration_format(path) for path in sorted(folder.iterdir()) if path.is_file()}
+    files = {path: kind for path, kind in kinds.items() if kind is not None}
+    read = [
+        read_alterations(path, kind, place=Place(file=path.name, log=log)) for path, kind in files.items()
+    ]
+    return [*found, *(_Read(*pair) for pair in read if pair is not None)]
+
+
+def _joined(tables: Sequence[RawTable]) -> list[RawTable]:
+    """Return the tables, those of alterations as one."""
+    others = [table for table in tables if table.name != "alterations"]
+    alterations = join_alterations([table for table in tables if table.name == "alterations"])
+    return others if alterations is None else [*others, alterations]
 
 
 def read_patients(folder: Path, *, policies: Policies | None = None) -> pl.DataFrame | None:
@@ -118,15 +140,25 @@ def read_patients(folder: Path, *, policies: Policies | None = None) -> pl.DataF
 
 def is_table_file(path: Path) -> bool:
     """Return whether a file is, by its name, a table of a tidy study folder."""
+    return alteration_format(path) is not None or _is_own_table(path)
+
+
+def _is_own_table(path: Path) -> bool:
     return path.stem.lower() in SCHEMAS and path.suffix.lower() in (*TEXT_ENDINGS, *PARQUET_ENDINGS)
 
 
 def table_files(folder: Path, log: IssueLog) -> dict[str, Path]:
-    """Return the file of each table; tell tables that are there twice and files that are none."""
+    """Return the file of each table; tell tables that are there twice and files that are none.
+
+    Where alterations lie in a MAF or a copy-number matrix alone, the first of them stands for the table.
+    """
     files: dict[str, Path] = {}
+    elsewhere: list[Path] = []
     for path in sorted(folder.iterdir()):
         name = path.stem.lower()
-        if not path.is_file() or not is_table_file(path):
+        if path.is_file() and alteration_format(path) is not None:
+            elsewhere.append(path)
+        elif not path.is_file() or not _is_own_table(path):
             _tell_unknown_file(path, log)
         elif name in files:
             hint = f"Keep one of {files[name].name} and {path.name}."
@@ -134,7 +166,7 @@ def table_files(folder: Path, log: IssueLog) -> dict[str, Path]:
             place.error("table-twice", f"the table {name} is there in two files", found=path.name, hint=hint)
         else:
             files[name] = path
-    return files
+    return {"alterations": elsewhere[0], **files} if elsewhere else files
 
 
 def _tell_unknown_file(path: Path, log: IssueLog) -> None:
