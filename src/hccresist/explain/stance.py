@@ -62,6 +62,13 @@ _DONE_LESS: Final = _words(
     "inhibit", "block", "knock", "silenc", "antagon", "neutrali", "target", "degraded by", "ablat",
 )  # fmt: skip
 _DONE_MORE: Final = _words(
+    "added", "combin", "given", "restor", "second line", "switch", "supplement", "re-?express", "treated",
+    "administ", "forced", "ectopic",
+)  # fmt: skip
+_LESS: Final = _words(
+    "inhibit", "block", "knock", "silenc", "antagon", "neutrali", "target", "degraded by", "ablat",
+)  # fmt: skip
+_DONE_MORE: Final = _words(
     "up", "high", "activ", "amplif", "gain", "presen", "positiv", "over", "elevat", "increas", "raised",
     "enrich", "induc", "stabili", "accumul", "acquired", "copy number gain", "phosphorylat", "secret",
     "express", "more",
@@ -72,8 +79,8 @@ _LESS: Final = _words(
 )  # fmt: skip
 _MORE: Final = _words(
     "up", "high", "activ", "amplif", "gain", "presen", "positiv", "over", "elevat", "increas", "raised",
-    "enrich", "induc", "stabili", "accumul", "acquired", "copy number gain", "phosphorylat", "secret", "express",
-    "more",
+    "enrich", "induc", "stabili", "accumul", "acquired", "copy number gain", "phosphorylat", "secret",
+    "express", "more",
 )  # fmt: skip
 
 
