@@ -110,6 +110,8 @@ def progresses(case: MoreCase, tp: Row) -> bool:
         now = sum(whole_at(case, lesion, tp["k"]) for lesion, _ in evaluated(case, tp["k"]))
         return beyond(case, now, then)
     grown = beyond(case, tp["sum"], tp["nadir"])
+    if tp["nadir"] == 0 and case.policy["nadir_zero"] == "progression":
+        grown = tp["sum"] >= max(case.choices.floor, 1)
     return grown and not (case.choices.attenuation and attenuation_fell(case, tp["k"]))
 
 

@@ -75,9 +75,11 @@ def sum_progresses(case: Case, tp: Row) -> bool:
     """Step 5.4."""
     total, nadir = tp["sum"], tp["nadir"]
     allowed = tp["complete"] or (case.policy["pd_on_partial_sum"] and total is not None)
-    if not allowed or not nadir:
+    if not allowed or nadir is None:
         return False
     floor = not case.mrecist or case.policy["mrecist_5mm_floor"]
+    if nadir == 0:
+        return case.policy["nadir_zero"] == "progression" and total >= (5000 if floor else 1)
     return 10 * total >= 12 * nadir and (total - nadir >= 5000 or not floor)
 
 

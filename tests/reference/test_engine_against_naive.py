@@ -31,6 +31,7 @@ CHOICES: dict[str, list[object]] = {
     "nadir_includes_baseline": [True, False],
     "continuing_pr": [True, False],
     "reappearance_rule": ["after_cr", "always", "never"],
+    "nadir_zero": ["cr_rule", "progression"],
     "mrecist_5mm_floor": [False, True],
     "mrecist_new_lesion_mm": [0, 10, 20],
     "mrecist_hilar_node_mm": [10, 15, 20],

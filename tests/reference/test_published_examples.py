@@ -156,6 +156,13 @@ def test_a_lesion_that_returns_is_pd_only_after_overall_cr_and_never_divides_by_
     tables = assess({"lesions": alone}, never)["timepoints"].filter(criterion="recist11").sort("day")
     assert tables["overall"].to_list() == ["CR", "PR"]
     assert tables["nadir_mm"].to_list() == [50_000, 0]
+    zero = Policies.parse({"nadir_zero": "progression"})
+    for mm, word in ((4.0, "PR"), (4.9, "PR"), (5.0, "PD"), (20.0, "PD")):
+        again = [lesion("T", day, "target", size) for day, size in ((0, 50.0), (42, 0.0), (84, mm))]
+        tables = (
+            assess({"lesions": again + other}, zero)["timepoints"].filter(criterion="recist11").sort("day")
+        )
+        assert tables["overall"].to_list() == ["PR", word]
     assert tables["change_from_nadir_percent"].to_list() == [-100.0, None]
 
 

@@ -31,6 +31,7 @@ import polars as pl
 import pytest
 
 from hccresist.assess.audit import derive_audit_tables
+from hccresist.study.policies import Policies
 from hccresist.study.sdtm import read_sdtm
 
 FILES = ("tr_onco.csv.gz", "tu_onco.csv", "rs_onco.csv", "supptr_onco.csv.gz", "dm_dates.csv")
@@ -220,3 +221,23 @@ def test_5_sums_and_lesions_differ_only_by_rounding_and_by_targets_not_done(
     for change in changes:
         limit = 20 if change[1] == "+" else 30
         assert abs(float(change[2]) - limit) <= 3
+
+
+def test_6_with_growth_from_zero_as_progression_the_sums_alone_give_the_plain_list(
+    onco, tmp_path, tables, contradicted
+):
+    """Policy nadir_zero: 16 responses stand after a sum of 0 without overall CR before; those who recorded
+    them read 14 as PD, as that policy does, and the plain recomputation calls the other two contradicted."""
+    for name in FILES:
+        shutil.copy(onco / name, tmp_path / name)
+    study = read_sdtm(tmp_path, policies=Policies.parse({"nadir_zero": "progression"}))
+    strict = derive_audit_tables(study)
+    examined = {
+        kind: found["audit_checks"].filter(check="target-after-zero")["examined"].item()
+        for kind, found in (("cr_rule", tables), ("progression", strict))
+    }
+    assert examined == {"cr_rule": 16, "progression": 0}
+    assert len(listed(tables, "target-after-zero")) == 2
+    plain = {key: (was, word) for key, (was, word, _) in contradicted.items()}
+    assert listed(strict, "target-against-sums") == plain
+    assert not listed(strict, "target-after-zero")

@@ -165,8 +165,8 @@ def target_response(
 ) -> tuple[Codes, Codes]:
     """Return target response and deciding rule of one visit of each series.
 
-    In this order: recorded by the reader; CR; PD by the sum; PD by reappearance; NE; PR; continuing
-    PR; SD. RECIST 1.1, doi:10.1016/j.ejca.2008.10.026, section 4.3.
+    In this order: recorded by the reader; CR; PD by the sum; PD by reappearance; PD from a nadir of 0,
+    where policy says so; NE; PR; continuing PR; SD. RECIST 1.1, doi:10.1016/j.ejca.2008.10.026, section 4.3.
     """
     n, seen = measures.n_targets[series], measures.n_evaluated[visit]
     full = seen == n
@@ -177,6 +177,8 @@ def target_response(
         measures, state, series=series, visit=visit, criterion=criterion, policies=policies
     )
     grown &= judged
+    from_zero = grown & (state.nadir[series] == 0) & (criterion.judge is not Judge.NECROSIS)
+    grown &= ~from_zero
     back = has_returned(measures, state, series=series, visit=visit, criterion=criterion, policies=policies)
     lasting = state.responded[series] & (policies.continuing_pr and criterion.continuing_pr)
     override = OVERRIDE_CODES[scans.flags.target_override[visit]]
@@ -186,6 +188,7 @@ def target_response(
         (gone, w.CR, Rule.CR),
         (grown, w.PD, Rule.PD_SUM),
         (back, w.PD, Rule.PD_RETURN),
+        (from_zero, w.PD, Rule.PD_FROM_ZERO),
         (~full, w.NE, Rule.NOT_EVALUABLE),
         (small, w.PR, Rule.PR),
         (lasting, w.PR, Rule.PR_CONTINUING),
@@ -217,6 +220,7 @@ def judge_targets(
         percent=criterion.progression_percent,
         floor=progression_floor(criterion, policies),
         above=criterion.above,
+        from_zero=policies.nadir_zero == "progression",
     )
     if criterion.judge is Judge.SUM:
         return grown, small
@@ -232,10 +236,13 @@ def is_paler(now: Floats, before: Floats) -> Bools:
     return now - 0.85 * before <= 1e-9 * np.abs(before)
 
 
-def is_progression(total: Ints, nadir: Ints, *, percent: int, floor: int, above: bool = False) -> Bools:
+def is_progression(
+    total: Ints, nadir: Ints, *, percent: int, floor: int, above: bool = False, from_zero: bool = False
+) -> Bools:
     """Return whether sums reach (or, with `above`, pass) `percent` of the nadir and lie `floor` above it.
 
-    Whole micrometres, so 27.0 → 32.4 mm is exactly +20 %. Never true for a nadir of 0.
+    Whole micrometres, so 27.0 → 32.4 mm is exactly +20 %. For a nadir of 0, which has no percentage, never
+    true, or with `from_zero` for any sum above 0 that reaches the floor.
 
     Examples
     --------
@@ -243,7 +250,8 @@ def is_progression(total: Ints, nadir: Ints, *, percent: int, floor: int, above:
     array([ True])
     """
     reached = 100 * total > percent * nadir if above else 100 * total >= percent * nadir
-    return (nadir > 0) & reached & (total - nadir >= floor)
+    judged = (nadir > 0) | ((nadir == 0) & (total > 0) & from_zero)
+    return judged & reached & (total - nadir >= floor)
 
 
 def is_response(total: Ints, baseline: Ints, *, percent: int) -> Bools:

@@ -43,6 +43,7 @@ class Rule(IntEnum):
     UPD_NEW_LESION_STAYS = 23
     AFTER_CPD = 24
     NOT_MEASURABLE = 25
+    PD_FROM_ZERO = 26
 
     @property
     def label(self) -> str:
@@ -65,6 +66,7 @@ SENTENCES: Final[dict[Rule, str]] = {
     Rule.PR_CONTINUING: f"{_SUM}, {_FROM_BASELINE}; PR was reached before and stands until progression.",
     Rule.SD: f"{_SUM}, {_FROM_BASELINE} and {_FROM_NADIR}: neither PR nor PD.",
     Rule.PD_SUM: f"{_SUM}, {_FROM_NADIR}: {{progression_text}}.",
+    Rule.PD_FROM_ZERO: f"{_SUM} after a nadir of 0: growth from 0 counts as progression (policy nadir_zero).",
     Rule.PD_RETURN: "A target that had vanished is back; the sum is {sum_mm} {unit}.",
     Rule.PD_NONTARGET: "Unequivocal progression of non-target disease.",
     Rule.PD_NONTARGET_RETURN: "A non-target that had vanished is back after complete response.",

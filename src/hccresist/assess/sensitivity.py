@@ -24,6 +24,7 @@ SETTINGS: Final[dict[str, tuple[object, ...]]] = {
     "ne_updates_nadir": (True,),
     "continuing_pr": (False,),
     "reappearance_rule": ("always", "never"),
+    "nadir_zero": ("progression",),
     "mrecist_5mm_floor": (True,),
     "mrecist_new_lesion_mm": (0,),
     "irecist_min_days": (21,),

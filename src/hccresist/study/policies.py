@@ -89,6 +89,12 @@ class Policies:
         RECIST,
         allowed=("after_cr", "always", "never"),
     )
+    nadir_zero: str = _policy(
+        "cr_rule",
+        "a sum above 0 after a nadir of 0, which has no percentage: cr_rule (progression only as reappearance_rule says), progression (progression wherever the rise is large enough in millimetres)",
+        "RECIST working group, recist.eortc.org, on reappearing lesions; the other value is a convention of hccresist",
+        allowed=("cr_rule", "progression"),
+    )
     mrecist_5mm_floor: bool = _policy(False, "mRECIST progression also needs a rise of 5 mm", MRECIST)
     mrecist_new_lesion_mm: float = _policy(
         10.0, "smallest new intrahepatic lesion that counts for mRECIST", MRECIST, low=0
