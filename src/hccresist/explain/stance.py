@@ -66,14 +66,6 @@ _DONE_MORE: Final = _words(
     "administ", "forced", "ectopic",
 )  # fmt: skip
 _LESS: Final = _words(
-    "inhibit", "block", "knock", "silenc", "antagon", "neutrali", "target", "degraded by", "ablat",
-)  # fmt: skip
-_DONE_MORE: Final = _words(
-    "up", "high", "activ", "amplif", "gain", "presen", "positiv", "over", "elevat", "increas", "raised",
-    "enrich", "induc", "stabili", "accumul", "acquired", "copy number gain", "phosphorylat", "secret",
-    "express", "more",
-)  # fmt: skip
-_LESS: Final = _words(
     "down", "low", "loss", "lost", "lack", "absen", "negativ", "decreas", "reduc", "deplet", "deficien",
     "delet", "suppress", "inactiv", "deactiv", "impair", "silent", "fewer", "less",
 )  # fmt: skip
