@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
+from hccresist.cli_evidence import evidence
 from hccresist.cli_export import export
 from hccresist.cli_run import (
     Flag,
@@ -278,6 +279,7 @@ def convert(
 
 
 app.command(export, sort_key=7)
+app.command(evidence, sort_key=7)
 
 
 @app.command(sort_key=8)
