@@ -228,7 +228,7 @@ class _Plan:
             return
         for group, members in self.groups.items():
             rows = whole & members & ~feature.late
-            notes = _left_out(feature, whole & members)
+            notes = _left_out(feature, members & ~np.isnan(classes))
             values, positive = feature.values[rows], classes[rows] == 1
             fit = exact_test(values == 1, positive) if feature.binary else rank_test(values, positive)
             null_p = self._null_p(feature, rows, null, classes=positive, fit=fit)
@@ -243,6 +243,7 @@ class _Plan:
         whole = ~np.isnan(feature.values) & ~np.isnan(times.days)
         for group, members in self.groups.items():
             made = from_entry(feature, times, rows=whole & members)
+            made = made.noting(*_without(feature, members & ~np.isnan(times.days)))
             fit = _cox(feature, made, {})
             null_p = self._null_p(feature, made.rows, null, times=made.times, fit=fit)
             yield COX, group, fit, null_p
@@ -255,13 +256,14 @@ class _Plan:
         whole = ~np.isnan(feature.values) & ~np.isnan(times.days) & times.observed
         for group, members in self.groups.items():
             rows = whole & members
+            told = _without(feature, members & ~np.isnan(times.days))
             if self.landmark is None:
                 yield LANDMARK, group, Fit(n=int(rows.sum()), events=0, notes=(NO_LANDMARK,)), None
             else:
                 made = from_landmark(feature, times, rows=rows, landmark=self.landmark)
-                yield LANDMARK, group, _cox(feature, made, {}), None
+                yield LANDMARK, group, _cox(feature, made.noting(*told), {}), None
             if feature.binary:
-                fit = fit_over_time(times.select(rows), feature.since[rows])
+                fit = fit_over_time(times.select(rows), feature.since[rows]).noting(*told)
                 yield OVER_TIME, group, judge_terms(fit, 1, carriers=_carriers(feature.values[rows])), None
 
     def _logistic(self, feature: Feature, classes: Floats, rows: Bools) -> Fit:
@@ -391,7 +393,13 @@ def _carriers_if(feature: Feature, values: Floats) -> int | None:
 
 def _left_out(feature: Feature, rows: Bools) -> tuple[str, ...]:
     late = int((rows & feature.late).sum())
-    return (f"{late} left out: their sample was taken after the start of treatment",) if late else ()
+    said = (f"{late} left out: their sample was taken after the start of treatment",) if late else ()
+    return (*said, *_without(feature, rows))
+
+
+def _without(feature: Feature, rows: Bools) -> tuple[str, ...]:
+    left = int((rows & np.isnan(feature.values)).sum())
+    return (f"{left} left out: no value",) if left else ()
 
 
 def _incomplete(rows: Bools, known: Bools) -> str:

@@ -14,6 +14,7 @@ from hccresist.explain.association_features import first_criterion, of_reader
 from hccresist.explain.association_survival import Times
 from hccresist.explain.association_tests import Floats
 from hccresist.outcomes.groups import RESPONSES
+from hccresist.outcomes.recorded import RECORDED
 from hccresist.study.study import Study
 
 NO_RESPONSE: Final = ("SD", "PD", "NON-CR/NON-PD", "iSD", "iUPD", "iCPD", "NON-iCR/NON-iUPD")
@@ -81,7 +82,7 @@ def collect_outcomes(
     """
     made = _completed(study, tables)
     best, events = made.get("best_response"), made["events"]
-    name = "" if best is None else first_criterion(study, best, criterion)
+    name = (criterion or "") if best is None else first_criterion(study, best, criterion)
     found: list[Outcome] = []
     if best is not None and best.height:
         found.append(_response(study, best, patients, name))
@@ -162,7 +163,9 @@ def _progression(
     study: Study, events: pl.DataFrame, patients: Sequence[str], criterion: str
 ) -> Outcome | None:
     endpoint = pl.col("endpoint").is_in(["PFS", "iPFS"])
-    for name in (criterion, "recorded"):
+    there = sorted(set(events.filter(endpoint)["criterion"]) - {RECORDED})
+    others = () if criterion else (*study.config.criteria, *there)
+    for name in (criterion, *others, RECORDED):
         rows = events.filter(endpoint, pl.col("criterion") == name)
         if rows.height:
             return _timed(study, of_reader(study, rows), patients, str(rows["endpoint"][0]))

@@ -167,26 +167,36 @@ def _problem(times: Times, feature: Floats, terms: Mapping[str, Floats]) -> str:
 
 
 def _attempt(work: Callable[[], object]) -> str:
-    """Run a fit of lifelines; return what went wrong in a few words, empty where nothing did."""
-    from lifelines.exceptions import ConvergenceError, ConvergenceWarning  # noqa: PLC0415
+    """Run a fit of lifelines; return what went wrong in a few words, empty where nothing did.
+
+    Of the warnings only those of the Newton steps count: lifelines also warns, before it fits, of
+    what might go wrong, for example where every exposed patient has the event.
+    """
+    from lifelines.exceptions import ConvergenceError  # noqa: PLC0415
 
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         try:
             work()
         except (ConvergenceError, np.linalg.LinAlgError):
-            return "the likelihood has no finite maximum"
-    if any(issubclass(item.category, ConvergenceWarning) for item in seen):
-        return "the likelihood has no finite maximum, or none that was found"
-    return ""
+            return _ENDLESS
+    told = [str(item.message) for item in seen]
+    return _ENDLESS if any(sign in text for text in told for sign in _FAILURES) else ""
+
+
+_ENDLESS: Final = "the likelihood has no finite maximum"
+_FAILURES: Final = ("failed to converge", "delta) is still high", "suspiciously close to 0")
+
+_WIDEST: Final = 10.0
+"""Standard error of a log hazard ratio beyond which the maximum is called endless."""
 
 
 def _ratio(fit: Fit, model: Any, term: str) -> Fit:  # noqa: ANN401
     from scipy.special import chdtrc  # noqa: PLC0415
 
     value, error = float(model.params_[term]), float(model.standard_errors_[term])
-    if not np.isfinite(value + error) or error == 0:
-        return fit.noting("not estimable: the likelihood has no finite maximum")
+    if not np.isfinite(value + error) or not 0 < error < _WIDEST:
+        return fit.noting(f"not estimable: {_ENDLESS}")
     effect, low, high = (float(np.exp(value + side * Z * error)) for side in (0, -1, 1))
     p = float(chdtrc(1, (value / error) ** 2))
     return replace(fit, measure="hazard ratio", effect=effect, low=low, high=high, p=p)

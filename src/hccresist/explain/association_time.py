@@ -11,7 +11,7 @@ Anderson JR, Cain KC, Gelber RD. J Clin Oncol 1983;1:710–719, doi:10.1200/JCO.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -29,9 +29,6 @@ REFUSED: Final = (
 )
 NO_LANDMARK: Final = (
     "refused: known only after the start of treatment, and there is no scan day for a landmark"
-)
-NOT_SWITCHED: Final = (
-    "refused: a value known only after the start of treatment needs a landmark, not a switch"
 )
 
 
@@ -160,7 +157,7 @@ def choose_landmark(
     if timepoints is not None:
         first = timepoints.filter(pl.col("day") > 0).group_by("patient_id").agg(pl.col("day").min())
         if first.height:
-            day = float(np.quantile(first["day"].to_numpy(), FIRST_SCANS, method="higher"))
+            day = float(np.quantile(first["day"].to_numpy(), FIRST_SCANS, method="inverted_cdf"))
             return Landmark(day, f"by when {FIRST_SCANS:.0%} of the scanned had their first scan")
     planned = [day for day in study.config.planned_visit_days if day > 0]
     return Landmark(min(planned), "first planned scan") if planned else None
@@ -174,6 +171,10 @@ class Compared:
     values: Floats
     times: Times
     notes: tuple[str, ...]
+
+    def noting(self, *notes: str) -> Compared:
+        """Return the same with further notes."""
+        return replace(self, notes=(*self.notes, *notes))
 
 
 def from_landmark(feature: Feature, times: Times, *, rows: Bools, landmark: Landmark) -> Compared:
