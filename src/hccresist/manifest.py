@@ -6,7 +6,8 @@ clock, the row order or the thread count; those stand in ``run.log.json``.
 Keys of ``manifest.json``:
 
 - `software`, `version`: ``hccresist`` and its version; `manifest_version`: version of this layout
-- `study`: name, title, index_line, planned_visit_days, criteria, simulated
+- `study`: name, title, index_line, planned_visit_days, criteria, reference_arm, strata,
+  simulated
 - `options`: criteria asked for, stages, file formats
 - `criteria`: one record a criterion assessed: name, title, reference and how far it was verified,
   with what a variant of the study's own changes
@@ -137,6 +138,8 @@ def _describe_study(config: StudyConfig) -> dict[str, object]:
         "index_line": config.index_line,
         "planned_visit_days": list(config.planned_visit_days),
         "criteria": list(config.criteria),
+        "reference_arm": config.reference_arm,
+        "strata": list(config.strata),
         "simulated": config.simulated,
     }
 

@@ -97,7 +97,9 @@ def _summarise(
     from hccresist.outcomes.results import SurvivalSummary  # noqa: PLC0415
     from hccresist.outcomes.survival import summarise_survival  # noqa: PLC0415
 
-    summary = summarise_survival(study, made["events"])
+    config = study.config
+    reference = config.reference_arm or None
+    summary = summarise_survival(study, made["events"], strata=config.strata, reference_arm=reference)
     if landmark_days is None or "best_response" not in made:
         return summary
     compared = landmark_comparison(

@@ -27,6 +27,8 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
         index_line = 2
         simulated = true
         criteria = ["recist11", "strict"]
+        reference_arm = " TACE "
+        strata = ["centre", "bclc", "centre"]
         visit_every_days = 56
         visit_until_days = 200
 
@@ -53,6 +55,8 @@ def test_everything_that_can_be_said_is_read(tmp_path: Path) -> None:
         index_line=2,
         simulated=True,
         criteria=("recist11", "strict"),
+        reference_arm="TACE",
+        strata=("centre", "bclc"),
         planned_visit_days=(56.0, 112.0, 168.0),
         policies=Policies(confirm_days=42.0, continuing_pr=False, pd_date="first"),
         variants={"strict": {"base": "mrecist", "floor_mm": 5}},
@@ -100,6 +104,10 @@ def test_a_byte_order_mark_and_windows_line_ends_are_read(tmp_path: Path) -> Non
         ("[study]\nindex_line = -1", "index_line"),
         ('[study]\nsimulated = "yes"', "simulated"),
         ('[study]\ncriteria = "recist11"', "criteria"),
+        ("[study]\nreference_arm = 1", "reference_arm"),
+        ('[study]\nreference_arm = ""', "reference_arm"),
+        ('[study]\nstrata = "bclc"', "strata"),
+        ('[study]\nstrata = ["bclc", 2]', "strata"),
         ("[study]\nplanned_visit_days = 56", "planned_visit_days"),
         ("[study]\nplanned_visit_days = [0, 56]", "planned_visit_days"),
         ("[study]\nplanned_visit_days = [56, 56]", "planned_visit_days"),

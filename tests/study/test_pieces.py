@@ -33,6 +33,22 @@ def test_pieces_put_together_are_the_whole(folder):
     assert pieces[0].sources == whole.sources
 
 
+def test_a_reference_arm_of_a_later_piece_is_known_and_one_of_none_is_told(folder):
+    patients = pl.read_parquet(folder / "patients.parquet").sort("patient_id")
+    arms = ["a"] * 10 + ["b"]
+    patients.with_columns(arm=pl.Series(arms)).write_parquet(folder / "patients.parquet")
+    said = '[study]\nname = "pieces"\nreference_arm = "b"\nstrata = ["centre"]\n'
+    (folder / "study.toml").write_text(said, encoding="utf-8")
+    pieces = list(read_pieces(folder, large=5, size=4))
+    assert {(piece.config.reference_arm, piece.config.strata) for piece in pieces} == {("b", ("centre",))}
+    (folder / "study.toml").write_text(
+        said.replace('"b"', '"c"').replace("centre", "center"), encoding="utf-8"
+    )
+    with pytest.raises(InputError) as caught:
+        list(read_pieces(folder, large=5, size=4))
+    assert {issue.code for issue in caught.value.issues} == {"unknown-arm", "unknown-stratum"}
+
+
 def test_a_small_study_comes_whole(folder):
     assert len(list(read_pieces(folder))) == 1
 

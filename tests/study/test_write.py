@@ -70,10 +70,12 @@ def test_the_configuration_comes_back(tmp_path):
         index_line=2,
         planned_visit_days=(42.0, 84.5),
         criteria=("recist11",),
+        reference_arm="A",
+        strata=("sex", "bclc"),
         simulated=True,
         policies=policies,
     )
-    write_tidy(small(config), tmp_path / "out")
+    write_tidy(small(config, arm=["A", "B"]), tmp_path / "out")
     assert read_tidy(tmp_path / "out").config == config
     text = (tmp_path / "out" / "study.toml").read_text(encoding="utf-8")
     assert "planned_visit_days = [42, 84.5]" in text

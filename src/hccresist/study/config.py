@@ -26,6 +26,8 @@ STUDY_KEYS: Final = (
     "index_line",
     "simulated",
     "criteria",
+    "reference_arm",
+    "strata",
     "planned_visit_days",
     "visit_every_days",
     "visit_until_days",
@@ -228,6 +230,10 @@ def _is_words(value: object) -> bool:
     return all(isinstance(item, str) and item.strip() for item in items)
 
 
+def _is_word(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
 def _is_grid(value: object) -> bool:
     items = cast("list[Any]", value) if isinstance(value, list) else [0]
     if not all(_is_positive(item) for item in items):
@@ -236,11 +242,13 @@ def _is_grid(value: object) -> bool:
 
 
 _STUDY_RULES: Final[dict[str, tuple[Callable[[object], bool], str, str]]] = {
-    "name": (lambda v: isinstance(v, str) and bool(v.strip()), "text", 'Write name = "my study".'),
+    "name": (_is_word, "text", 'Write name = "my study".'),
     "title": (lambda v: isinstance(v, str), "text", 'Write title = "What the study is about".'),
     "index_line": (_is_line, "a whole number from 0", "Give the line of treatment whose start is day 0."),
     "simulated": (lambda v: isinstance(v, bool), "true or false", "Write simulated = true without quotes."),
     "criteria": (_is_words, "a list of names", 'Write criteria = ["recist11", "mrecist"].'),
+    "reference_arm": (_is_word, "the name of an arm", 'Write reference_arm = "placebo".'),
+    "strata": (_is_words, "a list of columns of patients", 'Write strata = ["region", "aetiology"].'),
     "planned_visit_days": (
         _is_grid,
         "a list of days above 0, ascending",
@@ -270,6 +278,8 @@ def _study(section: Mapping[str, Any], folder_name: str, tell: _Teller) -> Study
         index_line=good.get("index_line", defaults.index_line),
         planned_visit_days=grid,
         criteria=tuple(dict.fromkeys(w.strip() for w in good.get("criteria", defaults.criteria))),
+        reference_arm=good.get("reference_arm", "").strip(),
+        strata=tuple(dict.fromkeys(word.strip() for word in good.get("strata", ()))),
         simulated=good.get("simulated", defaults.simulated),
     )
 

@@ -25,6 +25,11 @@ index_line = 1                # line of systemic treatment whose start is day 0
 simulated = false             # true: the data are simulated, and every page says so
 criteria = ["recist11", "mrecist", "irecist"]
 
+# Comparisons of survival: the arm that the others are compared with (the first by name if left out), and
+# columns of patients by which they are stratified.
+# reference_arm = "sorafenib"
+# strata = ["aetiology"]
+
 # Planned scans, in days after day 0: a list, or evenly spaced. Needed for missed visits.
 # planned_visit_days = [42, 84, 126, 182]
 # visit_every_days = 56

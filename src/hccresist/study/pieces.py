@@ -13,11 +13,12 @@ from hccresist.errors import InputError
 from hccresist.study.check import check_tables
 from hccresist.study.columns import Reading
 from hccresist.study.config import read_settings
+from hccresist.study.design import check_design
 from hccresist.study.issues import IssueLog
 from hccresist.study.policies import Policies
 from hccresist.study.read import read_study
 from hccresist.study.rows import Place
-from hccresist.study.study import ROW, RawTable, Source, Study
+from hccresist.study.study import ROW, RawTable, Source, Study, StudyConfig
 from hccresist.study.tables import SCHEMAS
 from hccresist.study.tidy import (
     PARQUET_ENDINGS,
@@ -68,25 +69,37 @@ def read_pieces(
     if policies is not None:
         config = replace(config, policies=policies)
     table_files(path, log)  # tells of files that are no table
+    of_piece = replace(config, reference_arm="", strata=())  # a piece need not hold every arm
     reading = Reading(
         options=options,
         date_imputation=config.policies.date_imputation,
         index_dates=pl.DataFrame(schema={"patient_id": pl.String, "index_date": pl.Date}),
     )
     sources = [*config_source(path), *(_source(file, name) for name, file in files.items())]
+    _check_design(files["patients"], config, log)
     problems = IssueLog()  # counts what goes beyond the first few of a kind, over all pieces
     for number, inside in enumerate(_ranges(files["patients"], size)):
         piece_log = log if number == 0 else IssueLog()
         try:
             raw = _read_range(files, inside, reading=reading, log=piece_log)
-            study = check_tables(raw, config, log=piece_log, sources=sources if number == 0 else [])
+            study = check_tables(raw, of_piece, log=piece_log, sources=sources if number == 0 else [])
         except InputError as error:
             for issue in error.issues:
                 problems.add(issue)
             continue
         if not problems:
-            yield study
+            yield replace(study, config=config)
     problems.raise_if_errors()
+
+
+def _check_design(patients: Path, config: StudyConfig, log: IssueLog) -> None:
+    """Check reference arm and strata against all patients, not those of a piece."""
+    rows = pl.scan_parquet(patients)
+    names = rows.collect_schema().names()
+    arms: list[str] = []
+    if "arm" in names:
+        arms = rows.select(pl.col("arm").cast(pl.String).drop_nulls().unique()).collect()["arm"].to_list()
+    check_design(arms, [*SCHEMAS["patients"].column_names(), *names], config, log=log)
 
 
 def _large_files(path: Path, large: int) -> dict[str, Path] | None:

@@ -13,6 +13,7 @@ from typing import Final
 import polars as pl
 
 from hccresist.study.columns import own_endpoints
+from hccresist.study.design import check_design
 from hccresist.study.issues import IssueLog, Severity
 from hccresist.study.lesion_rules import check_lesions
 from hccresist.study.rows import Place, RowRule, tell_broken
@@ -145,7 +146,7 @@ def check_rules(tables: Mapping[str, RawTable], config: StudyConfig, *, log: Iss
     tables
         Tables that `hccresist.study.check.check_table` returned, by name: sorted by key, with `ROW`.
     config
-        Index line, planned visits and policies.
+        Index line, planned visits, reference arm, strata and policies.
     log
         Hears every problem. Chunks of whole patients can be checked one after the other.
     """
@@ -157,7 +158,9 @@ def check_rules(tables: Mapping[str, RawTable], config: StudyConfig, *, log: Iss
     if "lesions" in tables:
         check_lesions(tables["lesions"], config.policies, _place(tables["lesions"], log))
     if "patients" in tables:
+        patients = tables["patients"].frame
         _check_arms(tables["patients"], _place(tables["patients"], log))
+        check_design(patients["arm"].drop_nulls().unique().to_list(), patients.columns, config, log=log)
     if "treatments" in tables:
         _check_lines(tables["treatments"], config.index_line, _place(tables["treatments"], log))
     if "survival" in tables:

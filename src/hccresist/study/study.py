@@ -34,6 +34,10 @@ class StudyConfig:
         Names of the criteria wanted.
     variants
         Criteria of the study's own: name to choices, as in ``[criteria.NAME]`` of ``study.toml``.
+    reference_arm
+        Arm that the others are compared with; empty: the first by name.
+    strata
+        Columns of table `patients` by which comparisons of survival are stratified.
     simulated
         The data are simulated; every page says so.
     policies
@@ -46,6 +50,8 @@ class StudyConfig:
     planned_visit_days: tuple[float, ...] = ()
     criteria: tuple[str, ...] = ("recist11", "mrecist", "irecist")
     variants: Mapping[str, Mapping[str, object]] = field(default_factory=lambda: MappingProxyType({}))
+    reference_arm: str = ""
+    strata: tuple[str, ...] = ()
     simulated: bool = False
     policies: Policies = field(default_factory=Policies)
 

@@ -128,6 +128,8 @@ def _config_text(config: StudyConfig) -> str:
         "index_line": config.index_line,
         "simulated": config.simulated,
         "criteria": list(config.criteria),
+        "reference_arm": config.reference_arm,
+        "strata": list(config.strata),
         "planned_visit_days": [_number(day) for day in config.planned_visit_days],
     }
     kept = {key: value for key, value in study.items() if value not in ("", [])}

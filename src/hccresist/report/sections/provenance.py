@@ -30,12 +30,21 @@ def _run(facts: Facts) -> Table:
         ("hccresist", facts.text("version") or words.EMPTY),
         ("Study", facts.study.config.name),
         ("Index line of treatment", str(facts.study.config.index_line)),
+        *_design(facts),
         ("Random numbers", f"seed {facts.text('seed')}" if facts.text("seed") else "none were used"),
     ]
     rows += [(f"Criterion {_criterion(record)}", _source(record)) for record in facts.records("criteria")]
     options = cast("Mapping[str, object]", facts.manifest.get("options") or {})
     rows += [(f"Option {name}", show_value(value)) for name, value in options.items()]
     return Table(caption="The run", head=("What", "Value"), rows=tuple(rows), text_columns=(0, 1))
+
+
+def _design(facts: Facts) -> list[tuple[str, str]]:
+    """Return how arms were compared, where there are arms or the study says so."""
+    config = facts.study.config
+    arm = config.reference_arm or (facts.arms[0] if facts.arms else "")
+    rows = [("Reference arm", arm if config.reference_arm else f"{arm} (the first by name)")] if arm else []
+    return [*rows, *([("Strata", ", ".join(config.strata))] if config.strata else [])]
 
 
 def _criterion(record: dict[str, object]) -> str:

@@ -92,7 +92,8 @@ def _of(facts: Facts, name: str, endpoint: str, view: View) -> pl.DataFrame | No
 
 
 def _tables(facts: Facts, summary: pl.DataFrame) -> tuple[Table, ...]:
-    found = (_medians(facts, summary), _landmarks(facts, summary), _comparisons(summary))
+    strata = facts.study.config.strata
+    found = (_medians(facts, summary), _landmarks(facts, summary), _comparisons(summary, strata))
     return tuple(table for table in found if table is not None)
 
 
@@ -184,7 +185,7 @@ _IN_NOTES = ("logrank_chi2", "logrank_chi2_stratified")
 """Statistics that the note of the p-value holds."""
 
 
-def _comparisons(summary: pl.DataFrame) -> Table | None:
+def _comparisons(summary: pl.DataFrame, strata: Sequence[str] = ()) -> Table | None:
     rest = summary.filter(~pl.col("statistic").is_in([*_OF_GROUPS, *_IN_NOTES])).sort("group", "statistic")
     if rest.is_empty():
         return None
@@ -196,7 +197,8 @@ def _comparisons(summary: pl.DataFrame) -> Table | None:
         for group in dict.fromkeys(group for group, _ in found)
     )
     heads = (_COMPARISONS.get(name, name.replace("_", " ")) for name in shown)
-    return Table(caption="Comparisons (95 % interval)", head=("Groups", *heads), rows=rows)
+    note = f"Stratified by {', '.join(strata)}." if strata else ""
+    return Table(caption="Comparisons (95 % interval)", head=("Groups", *heads), rows=rows, note=note)
 
 
 def _compared(row: dict[str, Any] | None) -> str | Markup:
