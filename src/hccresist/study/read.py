@@ -1,11 +1,15 @@
-"""Read a study from whatever folder the user names: tidy tables or CDISC SDTM."""
+"""Read a study from whatever the user names: tidy tables, CDISC SDTM, cBioPortal, GEO or h5ad."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hccresist.errors import InputError
+from hccresist.study.cbioportal import is_cbioportal_folder, read_cbioportal
 from hccresist.study.config import CONFIG_FILE
+from hccresist.study.geo import is_series_matrix, read_geo
+from hccresist.study.h5ad import is_h5ad, read_h5ad
 from hccresist.study.issues import Issue, nearest
 from hccresist.study.policies import Policies
 from hccresist.study.sdtm_files import is_sdtm_folder
@@ -15,18 +19,21 @@ from hccresist.study.tidy import is_table_file, read_tidy
 
 
 def read_study(path: Path, *, policies: Policies | None = None) -> Study:
-    """Read a study folder, tidy or SDTM; nothing in it is changed.
+    """Read a study, whatever it lies in; nothing of it is changed.
 
     1. A folder with a table `patients` is a tidy study folder.
-    2. Else a folder with SDTM files (DM, TU, TR or RS as ``.csv``, ``.xpt`` or ``.json``, upper or
+    2. Else a folder with ``meta_study.txt`` is a cBioPortal study.
+    3. Else a folder with SDTM files (DM, TU, TR or RS as ``.csv``, ``.xpt`` or ``.json``, upper or
        lower case) is read as SDTM.
-    3. Else a folder with ``study.toml`` or any table of a study is read as tidy, which tells what
+    4. Else a folder with one GEO series matrix (``*_series_matrix.txt``, perhaps gzipped) or one
+       ``.h5ad`` is read as that; such a file may also be named itself.
+    5. Else a folder with ``study.toml`` or any table of a study is read as tidy, which tells what
        is missing.
 
     Parameters
     ----------
     path
-        The folder.
+        The folder, or a series matrix or ``.h5ad`` file.
     policies
         Policies in force, instead of those of ``study.toml``.
 
@@ -40,16 +47,46 @@ def read_study(path: Path, *, policies: Policies | None = None) -> Study:
     InputError
         When there is no such folder, when it holds no study, and with every problem found in it.
     """
+    if path.is_file() and (reader := _omics_reader([path])) is not None:
+        return reader(path, policies)
     files = _list_files(path)
     if any(file.stem.lower() == "patients" and is_table_file(file) for file in files):
         return read_tidy(path, policies=policies)
+    if is_cbioportal_folder(path):
+        return read_cbioportal(path, policies=policies)
     if any(_is_named_for_domain(file) for file in files) or is_sdtm_folder(path):
         from hccresist.study.sdtm import read_sdtm  # noqa: PLC0415
 
         return read_sdtm(path, policies=policies)
+    if (reader := _omics_reader(files)) is not None:
+        return reader(_only_omics_file(path, files), policies)
     if any(file.name == CONFIG_FILE or is_table_file(file) for file in files):
         return read_tidy(path, policies=policies)
     raise InputError([_no_study(path, files)])
+
+
+def _omics_reader(files: Sequence[Path]) -> Callable[[Path, Policies | None], Study] | None:
+    """Return the reader of the first file that is a series matrix or AnnData, ``None`` without one."""
+    if any(is_series_matrix(file) for file in files):
+        return lambda path, policies: read_geo(path, policies=policies)
+    if any(is_h5ad(file) for file in files):
+        return lambda path, policies: read_h5ad(path, policies=policies)
+    return None
+
+
+def _only_omics_file(folder: Path, files: Sequence[Path]) -> Path:
+    found = [file for file in files if is_series_matrix(file)] or [file for file in files if is_h5ad(file)]
+    if len(found) == 1:
+        return found[0]
+    issue = Issue(
+        code="several-files",
+        problem=f"the folder holds {len(found)} files that are a study each",
+        hint="Name one of them, not the folder: each is one platform or one experiment.",
+        file=str(folder),
+        found=", ".join(file.name for file in found[:6]),
+        expected="one series matrix or one .h5ad file",
+    )
+    raise InputError([issue])
 
 
 def _is_named_for_domain(file: Path) -> bool:
@@ -99,5 +136,5 @@ def _no_study(path: Path, files: list[Path]) -> Issue:
         hint=close[0] if close else "Add patients.csv and lesions.csv; 'hccresist init' writes templates.",
         file=str(path),
         found=", ".join(file.name for file in files[:6]),
-        expected="patients.csv and other tables, or SDTM files dm, tu, tr, rs",
+        expected="patients.csv and other tables, SDTM, cBioPortal or GEO files, or an .h5ad file",
     )

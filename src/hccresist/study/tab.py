@@ -27,6 +27,7 @@ MAX_BYTES: Final = 3_000_000_000
 """Largest text, unpacked, that is read whole."""
 _CHUNK: Final = 16_000_000
 _GZIP: Final = b"\x1f\x8b"
+_LFS: Final = b"version https://git-lfs"
 _HINT: Final = "Unpack it and look at it in a text editor; it should be a tab-separated table in UTF-8."
 
 
@@ -65,6 +66,10 @@ def load_text(path: Path, place: Place) -> Text | None:
         return None
     if not data.strip():
         place.error("empty-file", "the file is empty", hint="Fetch it again, or remove it.")
+        return None
+    if data.startswith(_LFS):
+        hint = "Fetch the file itself: 'git lfs pull' in the repository that it comes from."
+        place.error("lfs-pointer", "this is a pointer of Git LFS and not the file", line=1, hint=hint)
         return None
     plain = _as_utf8(data, place)
     return None if plain is None else Text(data=plain, sha256=sha256)
