@@ -281,6 +281,8 @@ def _overlap(one: frozenset[str], two: frozenset[str], classes: Mapping[str, fro
 def _say(claim: _Claim, drug: str, rows: Sequence[Mapping[str, object]]) -> str:
     """Return a claim in words, with the entity in the state in which most findings for it have it."""
     label, drugs, _, kind, aspect = claim.key
+    if not claim.voices:
+        return f"{label}: retracted, refused as support" + (f" ({drug})" if drugs else "")
     inhibited = sum(mark.direction == "less" for mark in claim.marks) * 2 > len(claim.marks)
     if kind == "regimen":
         name = f"{label} inhibited" if inhibited else label
