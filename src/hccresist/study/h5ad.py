@@ -82,14 +82,23 @@ def read_h5ad(path: Path, *, policies: Policies | None = None) -> Study:
     config = read_own_config(path.parent, gathered.log, name=path.stem, policies=policies)
     data = _open(path, place)
     if data is not None:
-        obs = _read_obs(data, place)
-        if obs is not None and _is_bulk(data, obs, place):
-            _tell_unread(data, place)
-            gathered.add_file(path.name, sha256=hash_file(path), rows=obs.height, table="expression")
-            _add_tables(obs, gathered, place)
-            gathered.add("expression", one_row_a_gene(_read_values(data, obs, place), place), file=path.name)
+        try:
+            _add_all(data, path, gathered)
+        finally:
+            data.file.close()
     gathered.log.raise_if_errors()
     return gathered.finish(config)
+
+
+def _add_all(data: AnnData, path: Path, gathered: Gathered) -> None:
+    place = Place(file=path.name, log=gathered.log)
+    obs = _read_obs(data, place)
+    if obs is None or not _is_bulk(data, obs, place):
+        return
+    _tell_unread(data, place)
+    gathered.add_file(path.name, sha256=hash_file(path), rows=obs.height, table="expression")
+    _add_tables(obs, gathered, place)
+    gathered.add("expression", one_row_a_gene(_read_values(data, obs, place), place), file=path.name)
 
 
 def _open(path: Path, place: Place) -> AnnData | None:
