@@ -14,9 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dataframely as dy
+import polars as pl
 
 from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.cli import app
+from hccresist.explain.knowledge import COUNTED_PER_SOURCE, EvidenceBase, count_base, read_base
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.study.dictionary import data_dictionary
 from hccresist.study.policies import describe
@@ -44,6 +46,13 @@ POLICIES_INTRO = """# Policies
 Every choice on which the published rules leave room, with its default and source. Set one with
 `--policy NAME=VALUE` (repeatable) or in `[policies]` of `study.toml`; what was in force stands in the
 manifest and in the report. `hccresist policies` prints this list.
+
+"""
+
+EVIDENCE_INTRO = """# The evidence base in numbers
+
+Counted from the base itself. How to ask it: [Ask the evidence](../how-to/evidence.md); how findings are
+counted and what *contested* means: [How the evidence is weighed](../explanation/evidence.md).
 
 """
 
@@ -114,6 +123,59 @@ def render_cli() -> str:
     return NOTE + text.replace("# hccresist\n", "# Command line\n", 1).rstrip() + "\n" + codes
 
 
+def render_evidence() -> str:
+    """Return the page of the evidence base: its size, by mechanism, drug and level, and what is contested."""
+    base = read_base()
+    findings = base.findings.join(base.marks, on="record_id", how="left", suffix="_read")
+    parts = [NOTE, EVIDENCE_INTRO, _render_size(base), "## By mechanism\n\n"]
+    names = base.mechanisms.select("mechanism_id", "family", "name")
+    parts.append(_render_group(findings.join(names, on="mechanism_id"), ["family", "mechanism_id", "name"]))
+    by_drug = findings.explode("drugs", empty_as_null=True, keep_nulls=True).drop_nulls("drugs")
+    parts += ["## By drug\n\nA finding on several drugs stands under each.\n\n"]
+    parts += [_render_group(by_drug, ["drugs"]), "## By level of evidence\n\n"]
+    parts += [_render_group(findings, ["evidence_level", "civic_level"]), _render_contested(base)]
+    return "".join(parts).rstrip() + "\n"
+
+
+def _render_size(base: EvidenceBase) -> str:
+    counts = count_base(base)
+    lines = [f"| {name.replace('_', ' ')} | {count:,} |\n" for name, count in counts.items()]
+    told = (
+        f"\n`verified counted`: at most {COUNTED_PER_SOURCE} of one source and mechanism. `checked`: held "
+        "against the text by a reader other than the one who wrote the row; where nothing stands in "
+        "`checked_by`, that is unknown. Readers are language models unless the row says otherwise.\n\n"
+    )
+    return "| | number |\n| --- | ---: |\n" + "".join(lines) + told
+
+
+def _render_group(findings: pl.DataFrame, keys: list[str]) -> str:
+    """Return a table of findings, verified ones and sources that count, by some columns."""
+    counted = pl.col("counted")
+    grouped = findings.group_by(pl.col(keys).cast(pl.String)).agg(
+        findings=pl.len(),
+        verified=counted.sum(),
+        sources=pl.col("source_id").filter(counted).n_unique(),
+    )
+    rows = grouped.sort(*keys).rows()
+    head = [*(key.removesuffix("s").replace("_", " ") for key in keys), "findings", "verified", "sources"]
+    rule = [*("---" for _ in keys), "---:", "---:", "---:"]
+    lines = [head, rule, *rows]
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines) + "\n"
+
+
+def _render_contested(base: EvidenceBase) -> str:
+    """Return the claims that are contested, how far, where, and by which findings."""
+    rows = base.claims.filter(pl.col("contested") != "no").sort("subject", "statement", "mechanism_id")
+    head = "## Contested\n\n| claim | mechanism | for | against | contested | where | by |\n"
+    lines = ["| --- | --- | ---: | ---: | --- | --- | --- |\n"]
+    for row in rows.iter_rows(named=True):
+        by = ", ".join(row["against_records"] if row["scope"] == "claim" else row["contested_by"])
+        numbers = f"{row['for_sources']} | {row['against_sources']}"
+        how = f"{row['contested']} | {row['scope']}"
+        lines.append(f"| {row['statement']} | {row['mechanism_id']} | {numbers} | {how} | {by} |\n")
+    return head + "".join(lines)
+
+
 @contextmanager
 def _called_hccresist() -> Generator[None]:
     """Let the command be called hccresist, however this script was started."""
@@ -136,6 +198,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "tables.md": render_tables,
     "policies.md": render_policies,
     "cli.md": render_cli,
+    "evidence.md": render_evidence,
 }
 
 
