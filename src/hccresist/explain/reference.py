@@ -14,8 +14,9 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Final
 
@@ -24,7 +25,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hccresist.errors import ConfigError
-from hccresist.explain.matrix import Matrix
+from hccresist.explain.matrix import Matrix, Prepared
 from hccresist.explain.scoring_core import (
     MIN_COVERAGE,
     MIN_GENES,
@@ -35,6 +36,7 @@ from hccresist.explain.scoring_core import (
     hash_names,
 )
 from hccresist.explain.signatures import Signature
+from hccresist.study.study import Study
 
 MIN_TUMOURS: Final = 20
 """Tumours below which no reference is built."""
@@ -42,6 +44,8 @@ PERCENTILE_TUMOURS: Final = 100
 """Tumours below which no percentile is given."""
 FORMAT: Final = 1
 """Version of the files."""
+_TUMOUR: Final = r"tumou?r|hcc|carcinoma|cancer|metasta|recurren"
+_NOT_TUMOUR: Final = r"^non|non-|normal|adjacent|surround|free"
 _NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
@@ -87,10 +91,51 @@ class Reference:
         """Fingerprint of the gene universe."""
         return hash_names(self.genes)
 
+    @property
+    def gives_percentiles(self) -> bool:
+        """Whether there are tumours enough for a percentile."""
+        return self.tumours >= PERCENTILE_TUMOURS
+
 
 def hash_set(signature: Signature) -> str:
     """Return a fingerprint of the genes of a set, up and down apart."""
     return hash_names((*sorted(signature.up), "|", *sorted(signature.down)))
+
+
+def choose_tumours(study: Study, prepared: Prepared) -> tuple[Matrix, tuple[str, ...]]:
+    """Return one tumour sample a patient, and what was left out in words.
+
+    Where the table `samples` names tissues, only those that are tumour are taken; of several samples of
+    a patient the first by day, then by name.
+    """
+    matrix = prepared.matrix
+    owner = prepared.patients
+    frame = pl.DataFrame(
+        {"sample_id": matrix.samples, "patient_id": [owner[sample] for sample in matrix.samples]},
+        schema={"sample_id": pl.String, "patient_id": pl.String},
+    )
+    samples = study.table("samples")
+    if samples is None:
+        frame = frame.with_columns(day=pl.lit(None, pl.Float64), tissue=pl.lit(None, pl.String))
+    else:
+        frame = frame.join(samples.select("sample_id", "day", "tissue"), on="sample_id", how="left")
+    tissue = pl.col("tissue").str.to_lowercase()
+    tumour = tissue.is_null() | (tissue.str.contains(_TUMOUR) & ~tissue.str.contains(_NOT_TUMOUR))
+    tumours = frame.filter(tumour)
+    first = tumours.sort("patient_id", "day", "sample_id", nulls_last=True).unique("patient_id", keep="first")
+    kept = frozenset(first["sample_id"].to_list())
+    columns = [number for number, sample in enumerate(matrix.samples) if sample in kept]
+    notices: list[str] = []
+    if frame.height > tumours.height:
+        notices.append(f"{frame.height - tumours.height} samples left out: their tissue is not tumour")
+    if tumours.height > first.height:
+        notices.append(f"{tumours.height - first.height} samples left out: further samples of a patient")
+    chosen = replace(
+        matrix,
+        samples=tuple(matrix.samples[number] for number in columns),
+        values=matrix.values[:, columns],
+    )
+    return chosen, tuple(notices)
 
 
 def build_reference(
@@ -156,24 +201,46 @@ def reference_home() -> Path:
     return base / "hccresist" / "references"
 
 
-def save_reference(reference: Reference, *, home: Path | None = None, replace: bool = False) -> Path:
+def check_free(name: str, *, home: Path | None = None, overwrite: bool = False) -> None:
+    """Check a name before anything is read.
+
+    Raises
+    ------
+    ConfigError
+        When the name cannot be used, or is taken and `overwrite` is not set.
+    """
+    _check_name(name)
+    folder = (home or reference_home()) / name
+    if folder.exists() and not overwrite:
+        msg = f"there is a reference named {name!r} in {folder}; choose another name, or replace it"
+        raise ConfigError(msg)
+
+
+def save_reference(reference: Reference, *, home: Path | None = None, overwrite: bool = False) -> Path:
     """Write a reference to its folder and return the folder.
 
     Raises
     ------
     ConfigError
-        When a reference of this name is there and `replace` is not set.
+        When a reference of this name is there and `overwrite` is not set.
     """
-    _check_name(reference.name)
+    check_free(reference.name, home=home, overwrite=overwrite)
     folder = (home or reference_home()) / reference.name
-    if (folder / "reference.json").exists() and not replace:
-        msg = f"there is a reference named {reference.name!r} in {folder}; choose another name or replace it"
-        raise ConfigError(msg)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=".new-") as name:
+        staging = Path(name) / "made"
+        staging.mkdir()
+        _write(reference, staging)
+        if folder.exists():
+            folder.rename(Path(name) / "old")
+        staging.rename(folder)
+    return folder
+
+
+def _write(reference: Reference, folder: Path) -> None:
     genes = {"gene": reference.genes, "mean": reference.mean, "sd": reference.sd, "n": reference.n}
-    pl.DataFrame(genes, schema_overrides={"gene": pl.String}).write_parquet(
-        folder / "genes.parquet", compression="zstd"
-    )
+    frame = pl.DataFrame(genes, schema_overrides={"gene": pl.String})
+    frame.write_parquet(folder / "genes.parquet", compression="zstd")
     _frame_scores(reference).write_parquet(folder / "scores.parquet", compression="zstd")
     about = {
         "format": FORMAT,
@@ -186,7 +253,6 @@ def save_reference(reference: Reference, *, home: Path | None = None, replace: b
         "sets": dict(sorted(reference.sets.items())),
     }
     (folder / "reference.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-    return folder
 
 
 def load_reference(name: str, *, home: Path | None = None) -> Reference:
