@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from hccresist.report import words
 from hccresist.report.facts import Facts, View, label_group
+from hccresist.report.figures.figure import Figure
 from hccresist.report.render import Table, soften
 
 MOST_FOLDED: Final = 500
@@ -172,6 +173,11 @@ def explain_absence(facts: Facts, *names: str) -> str:
 def make_table(table: Table) -> Markup:
     """Return a table of the page as markup."""
     return Markup(_macros().table(table))
+
+
+def make_figure(figure: Figure) -> Markup:
+    """Return a figure of the page as markup."""
+    return Markup(_macros().figure(figure))
 
 
 def make_notice(text: str, kind: str = "absent") -> Markup:
