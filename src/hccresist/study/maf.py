@@ -253,17 +253,20 @@ def _discrete(frame: pl.DataFrame, samples: Sequence[str]) -> tuple[pl.DataFrame
     bad: list[str] = []
     for name in samples:
         number = frame[name].cast(pl.Float64, strict=False)
-        wrong = ~number.is_in(DISCRETE).fill_null(value=False) & ~is_missing(frame[name])
-        if wrong.any():
+        if _undiscrete(frame[name], number).any():
             bad.append(name)
         columns.append(number)
     return pl.DataFrame(columns), bad
 
 
+def _undiscrete(text: pl.Series, number: pl.Series) -> pl.Series:
+    wrong = ~number.is_in(DISCRETE).fill_null(value=False) & text.is_not_null()
+    return wrong & ~is_missing(text) if wrong.any() else wrong
+
+
 def _tell_values(frame: pl.DataFrame, bad: Sequence[str], place: Place) -> None:
     name = bad[0]
-    number = frame[name].cast(pl.Float64, strict=False)
-    wrong = ~number.is_in(DISCRETE).fill_null(value=False) & ~is_missing(frame[name])
+    wrong = _undiscrete(frame[name], frame[name].cast(pl.Float64, strict=False))
     place.tell(
         frame.filter(wrong).head(1),
         "not-discrete",

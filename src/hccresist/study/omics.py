@@ -109,7 +109,8 @@ def read_matrix(
 def _numbers(frame: pl.DataFrame, name: str, place: Place) -> pl.Series:
     text = frame[name]
     number = text.str.strip_chars().cast(pl.Float64, strict=False)
-    bad = number.is_null() & ~is_missing(text)
+    bad = number.is_null() & text.is_not_null()
+    bad = bad & ~is_missing(text) if bad.any() else bad
     bad = bad | number.is_infinite().fill_null(value=False)
     if bad.any():
         place.tell(
