@@ -163,6 +163,17 @@ def test_classes_hold_the_classes_of_their_classes() -> None:
     ("name", "kind", "label", "subject", "members"),
     [
         ("NT5E (CD73)", "gene", "NT5E", "NT5E", ()),
+        ("CDKN1A (p21)", "gene", "CDKN1A", "CDKN1A", ()),
+        ("KRAS (wild type)", "gene", "KRAS (wild type)", "KRAS", ()),
+        ("EGFR (I645L)", "variant", "EGFR (I645L)", "EGFR", ("I645L",)),
+        ("MIR21 (serum)", "miRNA", "miR-21 (blood)", "miR-21 (blood)", ("miR-21",)),
+        (
+            "MIR21; MIR29A-3p (set)",
+            "miRNA",
+            "MIR21; MIR29A-3p (set)",
+            "MIR21; MIR29A-3p (set)",
+            ("miR-21", "miR-29a-3p"),
+        ),
         ("PD-1", "gene", "PDCD1", "PDCD1", ()),
         ("SPP1 (fibroblast-derived)", "gene", "SPP1 (fibroblast-derived)", "SPP1", ()),
         ("IL6 (serum)", "circulating_marker", "IL6 (blood)", "IL6 (blood)", ("IL6",)),

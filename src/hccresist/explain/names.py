@@ -35,6 +35,7 @@ _MIR: Final = re.compile(
 _FLUID: Final = re.compile(r"\b(?:serum|plasma|blood|circulating|soluble)\b", re.IGNORECASE)
 _BRACKET: Final = re.compile(r"^(?P<base>[^()]+?)\s*\((?P<inside>[^()]*)\)$")
 _GENE_LIKE: Final = re.compile(r"^(?:[A-Z][A-Z0-9]{1,9}(?:-[0-9A-Z]{1,3})?|C\d+orf\d+)$")
+_ALIAS: Final = re.compile(r"^(?=\S*(?:\d|[A-Z]{2}))[\w-]+$")
 _NO_GENE: Final = frozenset(
     {
         "RNA",
@@ -127,6 +128,19 @@ class Entity:
     flipped: bool = False
 
 
+def _read_microrna_entity(name: str) -> Entity | None:
+    """Return a microRNA with or without a bracket; none where the name is not one microRNA."""
+    found = _BRACKET.match(name.strip())
+    rna = read_microrna(found["base"] if found else name)
+    if rna is None:
+        return None
+    if found is None:
+        return Entity(rna.label, rna.label)
+    if _FLUID.search(found["inside"]):
+        return Entity(f"{rna.label} (blood)", f"{rna.label} (blood)", (rna.label,))
+    return Entity(f"{rna.label} ({found['inside']})", rna.label)
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """What a name that was asked for means: the names in the base, and how they were found."""
@@ -191,21 +205,22 @@ class NameIndex:
         """Return how an entity is counted: label, subject, members, and whether it is an opposite.
 
         1. A microRNA is itself, with its arm. 2. A synonym of an entity is that entity. 3. A gene with
-        a bracket is about the gene; a bracket that only repeats it (``NT5E (CD73)``) is dropped. In
+        a bracket is about the gene; a bracket that only repeats it (``NT5E (CD73)``), that is one word
+        in capitals or with a digit, is dropped. In
         blood (``IL6 (serum)``, ``IL6 (plasma)``) it is another thing than in the tumour:
         ``IL6 (blood)``. 4. Genes named inside an entity (of a pair, a signature, a cell type) are its
         members. 5. A part or an opposite of something (``synonyms.csv``) is about that.
         """
-        if entity_type == "miRNA" and (rna := read_microrna(name)) is not None:
-            return Entity(rna.label, rna.label)
+        if entity_type == "miRNA" and (rna := _read_microrna_entity(name)) is not None:
+            return rna
         relation, other = self.broader.get(fold_name(name), ("", ""))
         name = other if relation == "same" else name.strip()
-        label, subject = self._read_gene(name) if entity_type in _GENE_TYPES else (name, name)
+        label, subject = self._read_gene(name, entity_type) if entity_type in _GENE_TYPES else (name, name)
         members = tuple(gene for gene in self._genes_in(name) if gene not in {subject, label})
         subject, flipped = self._climb(subject)
         return Entity(label, subject, members, flipped)
 
-    def _read_gene(self, name: str) -> tuple[str, str]:
+    def _read_gene(self, name: str, entity_type: str) -> tuple[str, str]:
         """Return label and gene of a gene with or without a bracket."""
         found = _BRACKET.match(name)
         if found is None:
@@ -214,7 +229,8 @@ class NameIndex:
         gene, inside = self.gene_of(found["base"]) or found["base"], found["inside"]
         if _FLUID.search(inside):
             return f"{gene} (blood)", f"{gene} (blood)"
-        return (gene if self.gene_of(inside) == gene else f"{gene} ({inside})"), gene
+        alias = self.gene_of(inside) == gene or (_ALIAS.match(inside) and entity_type != "variant")
+        return (gene if alias else f"{gene} ({inside})"), gene
 
     def _climb(self, subject: str) -> tuple[str, bool]:
         """Follow an entity to what it is a part or the opposite of."""
@@ -227,7 +243,9 @@ class NameIndex:
 
     def _genes_in(self, text: str) -> tuple[str, ...]:
         words = [word for word in _SPLIT.split(text) if word]
-        found = [self.gene_of(word) for word in words] if len(words) > 1 else []
+        if len(words) < 2:
+            return ()
+        found = [rna.label if (rna := read_microrna(word)) else self.gene_of(word) for word in words]
         return tuple(dict.fromkeys(gene for gene in found if gene and gene not in _NO_GENE))
 
     def gene_of(self, name: str) -> str:

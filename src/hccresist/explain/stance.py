@@ -55,9 +55,11 @@ _CHANGE_DOWN: Final = _words(
 )
 _FORM: Final = _words(
     "mutat", "variant", "genotype", "polymorphism", "fusion", "mislocal", "relocal", "transloc", "alteration",
-    "rearrange", r"[acgt]{2}\b", "hypermethyl", "hypomethyl", "methylat", "splice", "isoform",
+    "rearrange", "hypermethyl", "hypomethyl", "methylat", "splice", "isoform",
     "homozyg", "heterozyg", "allele",
 )  # fmt: skip
+_GENOTYPE: Final = re.compile(r"(?<![A-Za-z])[ACGT]{2}(?![A-Za-z])")
+_CLAUSES: Final = re.compile(r"[,;]| and ")
 _DONE_LESS: Final = _words(
     "inhibit", "block", "knock", "silenc", "antagon", "neutrali", "target", "degraded by", "ablat",
 )  # fmt: skip
@@ -72,7 +74,7 @@ _LESS: Final = _words(
 _MORE: Final = _words(
     "up", "high", "activ", "amplif", "gain", "presen", "positiv", "over", "elevat", "increas", "raised",
     "enrich", "induc", "stabili", "accumul", "acquired", "copy number gain", "phosphorylat", "secret",
-    "express", "more",
+    "express", "abundan", "more",
 )  # fmt: skip
 
 
@@ -113,8 +115,17 @@ def read_alteration(alteration: str, entity_type: str) -> State:
     for pattern, change in ((_CHANGE_UP, State("change", "more")), (_CHANGE_DOWN, State("change", "less"))):
         if pattern.search(text):
             return change
-    if _FORM.match(text) or (_FORM.search(text) and not _MORE.match(text)):
+    if _FORM.match(text) or _GENOTYPE.search(text) or (_FORM.search(text) and not _MORE.match(text)):
         return State(f"form: {_name_form(text)}", "")
+    said = _read_amount(text)
+    clauses = {_read_amount(clause) for clause in _CLAUSES.split(re.sub(r"\(.*?\)", "", text))} - {None}
+    if said is None or len({clause.direction for clause in clauses if clause}) > 1:
+        return State(f"state: {_name_form(text)}", "")
+    return said
+
+
+def _read_amount(text: str) -> State | None:
+    """Return whether a text says more or less; none where it says neither."""
     for pattern, state in (
         (_DONE_LESS, State("amount", "less", done=True)),
         (_DONE_MORE, State("amount", "more", done=True)),
@@ -123,7 +134,7 @@ def read_alteration(alteration: str, entity_type: str) -> State:
     ):
         if pattern.search(text):
             return state
-    return State(f"state: {_name_form(text)}", "")
+    return None
 
 
 def _name_form(text: str) -> str:
