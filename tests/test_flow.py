@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 
 from hccresist import steps
 from hccresist.assess.all_results import ALL_RESULTS
+from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.assess.closer import BY_PATIENT, OF_COHORT
 from hccresist.assess.results import RESULTS
 from hccresist.demo import copy_demo, read_demo
@@ -93,7 +94,7 @@ def test_the_manifest_lists_each_file_with_its_rows_and_hash(demo_run) -> None:
 
 def test_the_manifest_says_what_the_run_was(demo_run) -> None:
     manifest = read_manifest(demo_run)
-    assert [stage["status"] for stage in manifest["stages"]] == ["done", "done", "done"]
+    assert [stage["status"] for stage in manifest["stages"]] == ["done"] * 4
     assert manifest["skipped"] == {}
     assert manifest["study"]["simulated"] is True
     assert [entry["name"] for entry in manifest["criteria"]] == ["recist11", "mrecist", "irecist"]
@@ -353,7 +354,7 @@ def test_responders_are_compared_with_others_at_a_landmark_or_not_at_all(tmp_pat
 def test_progress_names_the_stages_in_order(tmp_path) -> None:
     seen: list[str] = []
     run_study(small_study(), out=tmp_path / "out", progress=lambda stage, _: seen.append(stage))
-    assert list(dict.fromkeys(seen)) == ["assess", "outcomes", "report"]
+    assert list(dict.fromkeys(seen)) == ["assess", "outcomes", "explain", "report"]
 
 
 # Pieces, and the same bytes
@@ -446,9 +447,9 @@ def test_a_table_without_rows_is_written_with_its_columns(tmp_path) -> None:
 
 
 def test_every_table_fits_the_schema_that_documents_it(demo_run) -> None:
-    schemas = {**ALL_RESULTS, **OUTCOMES}
+    schemas = {**ALL_RESULTS, **OUTCOMES, **EXPLAINED}
     written = {path.stem: pl.read_parquet(path) for path in demo_run.glob("*.parquet")}
-    assert written.keys() == ASSESSED | SUMMARISED
+    assert written.keys() == ASSESSED | SUMMARISED | {"associations"}  # the demo has no omics
     for name, frame in written.items():
         assert frame.columns == list(schemas[name].column_names()), name
         schemas[name].validate(frame, cast=True)

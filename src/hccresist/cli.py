@@ -15,7 +15,9 @@ from typing import Annotated, Final, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from hccresist.cli_evidence import evidence
+from hccresist.cli_explain import explain
 from hccresist.cli_export import export
+from hccresist.cli_reference import reference
 from hccresist.cli_run import (
     Flag,
     Json,
@@ -34,11 +36,11 @@ from hccresist.cli_run import (
 from hccresist.errors import InputError
 from hccresist.failures import BAD_INPUT, BAD_USAGE, FAILED, FINE, INTERRUPTED, tell_error
 
-ALL_STAGES: Final = ("assess", "outcomes", "report")
+ALL_STAGES: Final = ("assess", "outcomes", "explain", "report")
 
 HELP: Final = """Who resists, why, and what might overcome it, in hepatocellular carcinoma.
 
-A study folder goes in; response by RECIST 1.1, mRECIST and iRECIST, survival and a report come out.
+A study folder goes in; response, resistance, survival, mechanisms and a report come out.
 Research use, not a medical device. Everything stays on this machine.
 """
 
@@ -278,8 +280,10 @@ def convert(
     return FINE
 
 
+app.command(explain, sort_key=5)
+app.command(evidence, sort_key=6)
 app.command(export, sort_key=7)
-app.command(evidence, sort_key=7)
+app.command(reference)
 
 
 @app.command(sort_key=8)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ from cyclopts import Parameter
 
 from hccresist.errors import ConfigError
 from hccresist.failures import FAILED, FINE, UsageError
+from hccresist.options import OmicsOptions
 
 if TYPE_CHECKING:
     from hccresist.flow import RunResult
@@ -42,6 +43,7 @@ class Request:
     landmark_days: float | None = None
     sensitivity: bool = False
     closer: bool = True
+    omics: OmicsOptions = field(default_factory=OmicsOptions)
 
 
 def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
@@ -49,6 +51,7 @@ def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
     from hccresist import screen  # noqa: PLC0415
     from hccresist.export.sr_folder import is_sr_folder, read_sr_folder  # noqa: PLC0415
     from hccresist.flow import check_options, run_pieces  # noqa: PLC0415
+    from hccresist.steps import check_omics  # noqa: PLC0415
     from hccresist.study.lines import move_to_line  # noqa: PLC0415
     from hccresist.study.pieces import read_pieces  # noqa: PLC0415
 
@@ -63,6 +66,7 @@ def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
             landmark_days=request.landmark_days,
         )
         check_criteria(path, criteria or ())
+        check_omics(request.omics)
     with screen.show_progress(quiet=quiet) as progress:
         policies = read_policies(path, request.policy) if request.policy else None
         reports = is_sr_folder(path)
@@ -81,6 +85,7 @@ def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
             landmark_days=request.landmark_days,
             closer=request.closer,
             sensitivity=request.sensitivity,
+            omics=request.omics,
             progress=progress,
         )
     return _finish(result, quiet=quiet)

@@ -1,4 +1,4 @@
-"""The flow: study → assess → outcomes → report, each stage that has its input.
+"""The flow: study → assess → outcomes → explain → report, each stage that has its input.
 
 A stage that lacks its input is skipped, with the reason in the manifest and on the screen. Patients
 are assessed piece by piece when a study comes in pieces, so that a large one streams through; rates
@@ -20,6 +20,7 @@ from hccresist import steps
 from hccresist.assess.results import RESULTS
 from hccresist.errors import ConfigError, InputError, PackageError
 from hccresist.manifest import InputDigest, Stage, build_manifest
+from hccresist.options import OmicsOptions
 from hccresist.outputs import (
     FORMATS,
     MANIFEST,
@@ -34,11 +35,14 @@ from hccresist.runlog import RunLog
 from hccresist.study.issues import nearest
 from hccresist.study.study import Study
 
-STAGES: Final = ("assess", "outcomes", "report")
+STAGES: Final = ("assess", "outcomes", "explain", "report")
 """Stages that a run can do, in order."""
 
 ASSESSABLE: Final = ("lesions", "sums", "responses")
 """*assess* needs at least one of these tables."""
+
+EXPLAINABLE: Final = ("expression", "alterations", "labs", *ASSESSABLE)
+"""*explain* needs at least one of these tables."""
 
 Progress = Callable[[str, int], None]
 """Called with the name of a stage and the number of patients that it has done so far."""
@@ -86,6 +90,7 @@ def run_study(
     landmark_days: float | None = None,
     closer: bool = True,
     sensitivity: bool = False,
+    omics: OmicsOptions | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run every stage that has its input, and write tables, manifest, log and report.
@@ -107,6 +112,8 @@ def run_study(
         the study whole.
     sensitivity
         Take rates and medians under each other setting of each policy too.
+    omics
+        What *explain* is asked for: reference, gene sets, coverage, covariates.
     landmark_days
         Day at which survival of responders and others is compared, chosen beforehand; not compared
         if not given.
@@ -134,6 +141,7 @@ def run_study(
         landmark_days=landmark_days,
         closer=closer,
         sensitivity=sensitivity,
+        omics=omics,
         progress=progress,
     )
 
@@ -148,6 +156,7 @@ def run_pieces(
     landmark_days: float | None = None,
     closer: bool = True,
     sensitivity: bool = False,
+    omics: OmicsOptions | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run a study that comes in pieces of consecutive patients; otherwise as `run_study`.
@@ -165,11 +174,13 @@ def run_pieces(
             landmark_days=landmark_days,
             closer=closer,
             sensitivity=sensitivity,
+            omics=omics or OmicsOptions(),
             progress=progress,
         )
         run.assess(pieces)
         run.look_closer()
         run.summarise()
+        run.explain()
         run.report()
         manifest = run.manifest()
         folder.add_json(RUN_LOG, run.log.record())
@@ -192,6 +203,9 @@ def explain_skip(study: Study, stage: str) -> str:
     """
     if stage == "report" or any(name in study.tables for name in ASSESSABLE):
         return ""
+    if stage == "explain":
+        found = any(name in study.tables for name in EXPLAINABLE)
+        return "" if found else "the study has no expression, alterations, labs, lesions, sums or responses"
     if stage == "outcomes":
         return "" if "survival" in study.tables else "the study has nothing to assess and no survival"
     return "the study has no lesions, sums or responses"
@@ -248,6 +262,7 @@ class _Run:
     landmark_days: float | None
     closer: bool
     sensitivity: bool
+    omics: OmicsOptions
     progress: Progress | None
     log: RunLog = field(default_factory=RunLog)
     digest: InputDigest = field(default_factory=InputDigest)
@@ -298,6 +313,17 @@ class _Run:
             study, made = self.study(), self.tables()
             self._write("outcomes", steps.list_summaries(study, made, landmark_days=self.landmark_days))
 
+    def explain(self) -> None:
+        """Write which mechanisms are on, what is known of them, and what goes with the outcome."""
+        if len(self.pieces) > 1:
+            self._skip("explain", "the study came in pieces; explain needs it whole")
+        if self.done("explain"):
+            work, why_not = steps.list_explanation(
+                self.study(), self.tables(), self.omics, landmark_days=self.landmark_days
+            )
+            self.not_made |= why_not
+            self._write("explain", work)
+
     def _write(self, stage: str, work: Mapping[str, Callable[[], pl.DataFrame]]) -> None:
         for name, make in work.items():
             frame = self._attempt(stage, make)
@@ -335,6 +361,7 @@ class _Run:
                 "stages": list(self.wanted),
                 "formats": list(self.formats),
                 "landmark_days": self.landmark_days,
+                **self._omics_options(),
             },
             criteria=steps.list_criteria(study, made),
             attrition=steps.count_losses(study, made),
@@ -342,6 +369,16 @@ class _Run:
             tags=[*steps.list_tags(study, made), *(["report"] if self.done("report") else [])],
         )
         return {**manifest, "files": sorted(self.folder.files, key=lambda entry: str(entry["file"]))}
+
+    def _omics_options(self) -> dict[str, object]:
+        """Return what *explain* was asked for, where it was asked for anything."""
+        asked = {
+            "reference": self.omics.reference,
+            "gene_sets": [file.name for file in self.omics.gene_sets] or None,
+            "min_coverage": self.omics.min_coverage,
+            "covariates": list(self.omics.covariates) or None,
+        }
+        return {name: value for name, value in asked.items() if value is not None}
 
     # What is kept
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from hccresist.assess.results import RESULTS
+from hccresist.errors import ConfigError
 from hccresist.manifest import count_attrition
+from hccresist.options import OmicsOptions
 from hccresist.study.study import Study
 
 if TYPE_CHECKING:
     from hccresist.assess import Assessment
+    from hccresist.explain.signatures import Signature
     from hccresist.report.page import Report
 
 ASSESSED: Final = tuple(RESULTS)
@@ -106,6 +110,70 @@ def _summarise(
         study, made["events"], best_response=made["best_response"], landmark_days=landmark_days
     )
     return pl.concat([summary, compared]).sort(SurvivalSummary.primary_key())
+
+
+def list_explanation(
+    study: Study,
+    made: Mapping[str, pl.DataFrame],
+    options: OmicsOptions,
+    *,
+    landmark_days: float | None = None,
+) -> tuple[dict[str, Callable[[], pl.DataFrame]], dict[str, str]]:
+    """Return the work of each table of *explain*, and why others are not made."""
+    from hccresist.explain.look import TABLES, Inquiry  # noqa: PLC0415
+    from hccresist.explain.reference import load_reference  # noqa: PLC0415
+
+    inquiry = Inquiry(
+        study=study,
+        tables=made,
+        reference=None if options.reference is None else load_reference(options.reference),
+        signatures=read_gene_sets(options.gene_sets),
+        min_coverage=options.min_coverage,
+        covariates=options.covariates,
+        landmark_days=landmark_days,
+    )
+    why = {name: table.why_not(study) for name, table in TABLES.items()}
+    work = {name: partial(table.make, inquiry) for name, table in TABLES.items() if not why[name]}
+    return work, {name: reason for name, reason in why.items() if reason}
+
+
+def read_gene_sets(files: Sequence[Path]) -> tuple[Signature, ...]:
+    """Return the gene sets of the package and those of the user's own files.
+
+    Raises
+    ------
+    InputError
+        With every problem of the files at once.
+    """
+    from hccresist.explain.signatures import read_gmt, read_signatures  # noqa: PLC0415
+    from hccresist.study.issues import IssueLog  # noqa: PLC0415
+
+    log = IssueLog()
+    own = [item for file in files for item in read_gmt(file, log=log)]
+    log.raise_if_errors()
+    return (*read_signatures(), *own)
+
+
+def check_omics(options: OmicsOptions) -> None:
+    """Look up what *explain* is asked for, before anything is read.
+
+    Raises
+    ------
+    ConfigError
+        When the coverage is no share or there is no reference of that name.
+    InputError
+        With every problem of the gene sets.
+    """
+    from hccresist.explain.reference import load_reference  # noqa: PLC0415
+
+    share = options.min_coverage
+    if share is not None and not 0 <= share <= 1:
+        msg = f"The coverage is a share from 0 to 1; {share:g} is not."
+        raise ConfigError(msg)
+    if options.reference is not None:
+        load_reference(options.reference)
+    if options.gene_sets:
+        read_gene_sets(options.gene_sets)
 
 
 def render(study: Study, tables: Mapping[str, pl.DataFrame], manifest: Mapping[str, object]) -> Report:

@@ -12,12 +12,17 @@ import polars as pl
 from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.assess.criteria import Criterion, Judge, find_criterion
 from hccresist.errors import ConfigError
+from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.report import words
 from hccresist.study.policies import describe
 from hccresist.study.study import Study
 
-STAGE_OF: Final = dict.fromkeys(ALL_RESULTS, "assess") | dict.fromkeys(OUTCOMES, "outcomes")
+STAGE_OF: Final = (
+    dict.fromkeys(ALL_RESULTS, "assess")
+    | dict.fromkeys(OUTCOMES, "outcomes")
+    | dict.fromkeys(EXPLAINED, "explain")
+)
 """Result table to the stage that makes it."""
 
 
