@@ -18,7 +18,9 @@ import polars as pl
 
 from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.cli import app
+from hccresist.explain.alteration_rules import AlterationRule, read_kinds, read_rules
 from hccresist.explain.knowledge import COUNTED_PER_SOURCE, EvidenceBase, count_base, read_base
+from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.study.dictionary import data_dictionary
 from hccresist.study.policies import describe
@@ -56,12 +58,26 @@ counted and what *contested* means: [How the evidence is weighed](../explanation
 
 """
 
+ALTERATIONS_INTRO = """# Rules of alterations
+
+What counts as an alteration of a gene, made from `data/alterations/rules.csv`. How the rules are applied, and
+what *not measured* and *uncertain* mean: [Alterations](../explanation/alterations.md).
+
+`counts`: **hotspot** a missense change at one of the codons; **in frame** an in-frame change that touches one
+of them; **truncating** nonsense, frame shift, splice site or lost start; **exon skipping**, **promoter**;
+**amplification** copy number 2, **gain** 1 (uncertain), **deep deletion** -2; **locus** two of the genes
+amplified. `ours` is a convention of hccresist without a source.
+
+"""
+
 
 def render_tables() -> str:
     """Return the page of study tables and result tables."""
     study = data_dictionary().partition("\n\n")[2].replace("\n## ", "\n### ").rstrip()
     parts = [NOTE, TABLES_INTRO, study, "\n\n", RESULTS_INTRO]
-    parts += [_render_table(name, schema) for name, schema in {**ALL_RESULTS, **OUTCOMES}.items()]
+    parts += [
+        _render_table(name, schema) for name, schema in {**ALL_RESULTS, **OUTCOMES, **EXPLAINED}.items()
+    ]
     return "".join(parts).rstrip() + "\n"
 
 
@@ -176,6 +192,33 @@ def _render_contested(base: EvidenceBase) -> str:
     return head + "".join(lines)
 
 
+def render_alterations() -> str:
+    """Return the page of alteration rules, and how variant classifications are read."""
+    head = "| mechanism | gene | counts | of | direction | source | note |\n"
+    head += "| --- | --- | --- | --- | --- | --- | --- |\n"
+    rows = "".join(_render_rule(rule) for rule in read_rules())
+    effects: dict[str, list[str]] = {}
+    for kind, effect in read_kinds().items():
+        effects.setdefault(effect, []).append(f"`{kind}`")
+    kinds = "".join(
+        f"| {effect.replace('_', ' ')} | {', '.join(names)} |\n" for effect, names in effects.items()
+    )
+    told = "\n## How variant classifications are read\n\nUpper and lower case are not told apart.\n\n"
+    return (
+        NOTE + ALTERATIONS_INTRO + head + rows + told + "| read as | recorded as |\n| --- | --- |\n" + kinds
+    )
+
+
+def _render_rule(rule: AlterationRule) -> str:
+    of = " ".join(str(residue) for residue in sorted(rule.residues)) or " ".join(rule.members)
+    about = f"{rule.direction.replace('_', ' ')}{': ' if rule.drug_class else ''}{rule.drug_class}"
+    sources = (
+        rule.source if rule.source == rule.drug_source else f"{rule.source}; direction: {rule.drug_source}"
+    )
+    cells = (rule.mechanism_id, rule.gene, rule.counts.replace("_", " "), of, about, sources, rule.note)
+    return f"| {' | '.join(cells)} |\n"
+
+
 @contextmanager
 def _called_hccresist() -> Generator[None]:
     """Let the command be called hccresist, however this script was started."""
@@ -199,6 +242,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "policies.md": render_policies,
     "cli.md": render_cli,
     "evidence.md": render_evidence,
+    "alterations.md": render_alterations,
 }
 
 

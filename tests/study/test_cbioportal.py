@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hccresist.cli import main
 from hccresist.errors import InputError
@@ -251,6 +253,22 @@ def test_without_samples_the_folder_is_refused(folder: Path) -> None:
     (folder / "data_clinical_sample.txt").unlink()
     with pytest.raises(InputError, match="data_clinical_sample"):
         read_study(folder)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=80, deadline=None)
+@given(
+    name=st.sampled_from(sorted(DATA)), at=st.integers(0, 400), junk=st.binary(max_size=20), cut=st.booleans()
+)
+def test_a_damaged_file_is_read_or_told(folder: Path, name: str, at: int, junk: bytes, cut: bool) -> None:
+    path = folder / f"data_{name}.txt"
+    text = DATA[name].encode()
+    path.write_bytes(text[:at] + junk + (b"" if cut else text[at:]))
+    try:
+        assert read_study(folder).patients.height
+    except InputError as error:
+        assert error.issues  # noqa: PT017
+    finally:
+        path.write_bytes(text)
 
 
 @pytest.mark.parametrize("junk", [b"", b"\x00\x01", b"\xff\xfe\x00", b"PATIENT_ID\n", b"\n\n#\n"])

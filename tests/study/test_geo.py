@@ -7,6 +7,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hccresist.cli import main
 from hccresist.errors import InputError
@@ -190,6 +192,19 @@ def test_one_command_writes_a_tidy_folder(tmp_path: Path) -> None:
     out = tmp_path / "tidy"
     assert main(["convert", str(folder / "GSE1_series_matrix.txt.gz"), "--out", str(out)]) == 0
     assert table(read_study(out), "expression").equals(table(read_study(folder), "expression"))
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(at=st.integers(0, len(HEAD) + 200), junk=st.binary(max_size=20), cut=st.booleans())
+def test_a_damaged_file_is_read_or_told(tmp_path: Path, at: int, junk: bytes, cut: bool) -> None:
+    text = matrix(GENES).encode()
+    folder = tmp_path / "g"
+    folder.mkdir(exist_ok=True)
+    (folder / "GSE1_series_matrix.txt").write_bytes(text[:at] + junk + (b"" if cut else text[at:]))
+    try:
+        assert read_study(folder).table("expression") is not None
+    except InputError as error:
+        assert error.issues  # noqa: PT017
 
 
 @pytest.mark.parametrize(
