@@ -157,7 +157,7 @@ def score_rank(
         likeness = _compare(matrix, reference, "rank", platform)
         placed = _place(scores, ordered, reference, method="rank", same=whole, likeness=likeness)
     few = Flag(np.broadcast_to(totals < SMALL_UNIVERSE, scores.shape), _FEW_RANKS)
-    return fill_rows(matrix, ordered, scores, judged, method="rank", placed=placed, flag=few)
+    return fill_rows(matrix, ordered, scores, judged=judged, method="rank", placed=placed, flag=few)
 
 
 def score_reference(
@@ -199,7 +199,9 @@ def score_reference(
     refusal = ""
     if matrix.scale != reference.scale:
         scores, refusal = np.full_like(scores, np.nan), f"{NO_REFERENCE}: {likeness.no_z}"
-    return fill_rows(matrix, ordered, scores, judged, method="reference_z", placed=placed, refusal=refusal)
+    return fill_rows(
+        matrix, ordered, scores, judged=judged, method="reference_z", placed=placed, refusal=refusal
+    )
 
 
 def score_cohort(
@@ -234,7 +236,7 @@ def score_cohort(
         refusal = f"{samples} samples: a cohort-relative score needs {MIN_COHORT}"
         scores = np.full_like(scores, np.nan)
     small = Flag(np.full(scores.shape, samples < SMALL_COHORT), f"small cohort ({samples} samples)")
-    return fill_rows(matrix, ordered, scores, judged, method="cohort_z", flag=small, refusal=refusal)
+    return fill_rows(matrix, ordered, scores, judged=judged, method="cohort_z", flag=small, refusal=refusal)
 
 
 def order_signatures(signatures: Sequence[Signature]) -> tuple[Signature, ...]:
@@ -268,7 +270,7 @@ def assemble_scores(
     members = find_members(matrix.genes, signatures)
     found = count_measured(members, np.isfinite(matrix.values[members.rows])).both
     judged = judge_coverage(np.array(found), members.sizes, min_coverage)
-    return fill_rows(matrix, signatures, scores, judged, method=method)
+    return fill_rows(matrix, signatures, scores, judged=judged, method=method)
 
 
 def _align(matrix: Matrix, reference: Reference) -> tuple[Floats, Floats]:
