@@ -43,6 +43,7 @@ FLOORS = {
     "cli_run": 13,
     "cli_export": 14,
     "cli_evidence": 14,
+    "cli_reference": 14,
     "cli_explain": 14,
     "cli": 15,
     "__main__": 16,

@@ -304,7 +304,7 @@ def count_cells(
     samples = len(matrix.samples)
     placed = _place_in_cohort(np.where(judged.refused, np.nan, scores))
     single = Flag(np.broadcast_to(members.sizes[:, None] == 1, scores.shape), "one marker gene")
-    rows = fill_rows(matrix, kinds, scores, judged, method="mcp_counter", placed=placed, flag=single)
+    rows = fill_rows(matrix, kinds, scores, judged=judged, method="mcp_counter", placed=placed, flag=single)
     small = pl.lit(f"small cohort ({samples} samples)" if samples < SMALL_CELL_COHORT else None, pl.String)
     words = pl.when(pl.col("z").is_not_null()).then(small)
     return rows.with_columns(
