@@ -109,6 +109,8 @@ def test_the_same_subject_under_another_mechanism_and_the_same_drug_contests() -
     claim = only(base_of(found), mechanism_id="SIG-RTK")
     assert counts(claim) == (1, 0, 0, 0)
     assert (claim["contested"], claim["scope"], claim["contested_by"]) == ("yes", "drug", ["HDR0002"])
+    quiet = only(base_of(found), mechanism_id="SIG-MAPK")
+    assert (quiet["contested"], quiet["scope"], quiet["contested_by"]) == ("yes", "drug", ["HDR0001"])
 
 
 def test_another_drug_contests_by_the_other_side_and_not_by_no_effect() -> None:

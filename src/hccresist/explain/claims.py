@@ -19,6 +19,8 @@ A claim is contested
 3. by the same subject with another drug (`entity`): the other side;
 4. by a prognosis of the same subject on the other side (`prognosis`); it may be another question.
 
+A claim that there is no effect is contested by either side under 2, and by nothing else.
+
 Only findings of one aspect are held against each other. Response and prognosis are compared; regimens
 only with the same regimen. `contested` is `yes` where sources that count stand on both sides, and
 `unverified` where at least one side rests on sources that do not count. `scope` is the nearest of the
@@ -230,7 +232,7 @@ def _contest(
     claim: _Claim, others: Sequence[_Claim], classes: Mapping[str, frozenset[str]]
 ) -> tuple[str, str | None, list[str]]:
     """Return how far a claim is contested, where, and by which findings of other claims."""
-    if claim.side not in {"adverse", "favourable"}:
+    if not claim.side:
         return "no", None, []
     own_counts = any(v.counted and claim.side in v.sides for v in claim.voices)
     found: list[tuple[bool, int]] = []
@@ -256,19 +258,22 @@ def _compare(
     """Return where another claim of the subject may contradict this one, and with which sides."""
     opposite: Side = "favourable" if claim.side == "adverse" else "adverse"
     both: frozenset[Side] = frozenset({opposite, "none"})
+    if claim.side == "none":
+        both = frozenset({"adverse", "favourable"})
     if other is claim:
         return "claim", both
     kind, other_kind = claim.key[3], other.key[3]
     alike = claim.key[4] == other.key[4] and "other" not in {kind, other_kind}
     if not alike or (kind == "regimen") != (other_kind == "regimen"):
         return "entity", frozenset()
+    mine: frozenset[Side] = frozenset() if claim.side == "none" else frozenset({opposite})
     if "prognosis" in {kind, other_kind} and kind != other_kind:
-        return "prognosis", frozenset({opposite})
+        return "prognosis", mine
     if kind == "regimen":
         # With other drugs it is another treatment, which contradicts nothing.
         return "drug", both if claim.key[1] == other.key[1] else frozenset()
     overlap = _overlap(claim.key[1], other.key[1], classes)
-    return ("drug", both) if overlap else ("entity", frozenset({opposite}))
+    return ("drug", both) if overlap else ("entity", mine)
 
 
 def _overlap(one: frozenset[str], two: frozenset[str], classes: Mapping[str, frozenset[str]]) -> bool:

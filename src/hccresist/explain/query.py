@@ -338,12 +338,12 @@ def _count_sides(base: EvidenceBase, claims: pl.DataFrame) -> tuple[int, int]:
     source = dict(zip(counted["record_id"], counted["source_id"], strict=True))
     pro: set[str] = set()
     contra: set[str] = set()
-    columns = ("for_records", "against_records", "contested_by", "contested")
-    for own, against, elsewhere, contested in claims.select(columns).iter_rows():
+    columns = ("for_records", "against_records", "contested_by", "contested", "side")
+    for own, against, elsewhere, contested, side in claims.select(columns).iter_rows():
         one, two = _sources_of(own, source), _sources_of(against, source)
         pro |= one - two
         contra |= two - one
-        if contested == "yes":
+        if contested == "yes" and side != "none":
             contra |= _sources_of(elsewhere, source)
     return len(pro), len(contra)
 
