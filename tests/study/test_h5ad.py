@@ -130,6 +130,14 @@ def test_cells_are_refused_and_pointed_elsewhere(write: Write, monkeypatch: pyte
     assert "too-large" in codes_of(path)
 
 
+def test_a_file_without_values_is_told(write: Write) -> None:
+    h5py = pytest.importorskip("h5py")
+    path = write()
+    with h5py.File(path, "a") as file:
+        del file["X"]
+    assert codes_of(path) >= {"no-values"}
+
+
 def test_values_that_are_not_finite_are_told(write: Write) -> None:
     values = VALUES.copy()
     values[0, 0] = np.inf

@@ -98,7 +98,9 @@ def _add_all(data: AnnData, path: Path, gathered: Gathered) -> None:
     _tell_unread(data, place)
     gathered.add_file(path.name, sha256=hash_file(path), rows=obs.height, table="expression")
     _add_tables(obs, gathered, place)
-    gathered.add("expression", one_row_a_gene(_read_values(data, obs, place), place), file=path.name)
+    values = _read_values(data, obs, place)
+    if values is not None:
+        gathered.add("expression", one_row_a_gene(values, place), file=path.name)
 
 
 def _open(path: Path, place: Place) -> AnnData | None:
@@ -208,18 +210,22 @@ def _tell_unread(data: AnnData, place: Place) -> None:
         place.warning("not-read", f"parts of the file were not read: {', '.join(found)}", hint=hint)
 
 
-def _read_values(data: AnnData, obs: pl.DataFrame, place: Place) -> pl.DataFrame:
-    """Return genes by samples, one column a sample."""
-    raw: Any = data.X
-    values: Any = raw[:] if hasattr(raw, "shape") and not isinstance(raw, np.ndarray) else raw
+def _read_values(data: AnnData, obs: pl.DataFrame, place: Place) -> pl.DataFrame | None:
+    """Return genes by samples, one column a sample; ``None`` and told where X cannot be read."""
+    try:
+        raw: Any = data.X
+        values: Any = raw if raw is None or isinstance(raw, np.ndarray) else raw[:]
+    except (KeyError, OSError, ValueError):
+        values = None
+    if values is None:
+        place.error("no-values", "X is not there, or cannot be read", hint="Put the expression into X.")
+        return None
     dense: NDArray[np.float64] = np.asarray(
         values.todense() if hasattr(values, "todense") else values, dtype=float
     )
-    infinite = ~np.isfinite(dense) & ~np.isnan(dense)
-    if infinite.any():
-        place.error(
-            "not-a-number", "X holds values that are not finite", hint="Write NaN where nothing was measured."
-        )
+    if (np.isinf(dense)).any():
+        hint = "Write NaN where nothing was measured."
+        place.error("not-a-number", "X holds values that are not finite", hint=hint)
     names = obs["sample_id"].to_list()
     columns = [pl.Series(name, dense[n], dtype=pl.Float64).fill_nan(None) for n, name in enumerate(names)]
     genes = pl.Series("gene", [str(name) for name in data.var_names], dtype=pl.String)
