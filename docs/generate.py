@@ -21,6 +21,7 @@ from hccresist.cli import app
 from hccresist.explain.alteration_rules import AlterationRule, read_kinds, read_rules
 from hccresist.explain.knowledge import COUNTED_PER_SOURCE, EvidenceBase, count_base, read_base
 from hccresist.explain.results import RESULTS as EXPLAINED
+from hccresist.explain.signatures import Signature, read_missing, read_not_measurable, read_signatures
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.study.dictionary import data_dictionary
 from hccresist.study.policies import describe
@@ -67,6 +68,26 @@ what *not measured* and *uncertain* mean: [Alterations](../explanation/alteratio
 of them; **truncating** nonsense, frame shift, splice site or lost start; **exon skipping**, **promoter**;
 **amplification** copy number 2, **gain** 1 (uncertain), **deep deletion** -2; **locus** two of the genes
 amplified. `ours` is a convention of hccresist without a source.
+
+"""
+
+SIGNATURES_INTRO = """# Gene sets
+
+What a score is made of: name, genes up and down, where the list is from, its licence, and how far it was
+checked. *Verified*: the list was seen on a public page and matches. *Copied*: taken by program from the
+file named. *From memory*: typed and not checked against a paper; a score of it is the score of that
+list, nothing more. Symbols are those approved today. How sets are scored:
+[Scores](../explanation/scores.md). Own sets come by `--gmt FILE`: a line is a name, a mechanism (or
+anything), and genes, separated by tabs; `NAME_UP` and `NAME_DN` are the halves of one set.
+
+A set marked *class* is the template of an HCC class, *cells* the markers of a kind of cell.
+
+"""
+
+SIGNATURES_MISSING = """## Missing lists
+
+Known lists that are not shipped, and how to add them: save the list as a GMT file, then
+`hccresist explain STUDY --out DIR --gmt FILE`.
 
 """
 
@@ -219,6 +240,49 @@ def _render_rule(rule: AlterationRule) -> str:
     return f"| {' | '.join(cells)} |\n"
 
 
+def render_signatures() -> str:
+    """Return the page of gene sets: those there are, what is not measurable, what is missing."""
+    head = "| set | up | down | status | source | licence | note |\n"
+    head += "| --- | ---: | ---: | --- | --- | --- | --- |\n"
+    parts = [NOTE, SIGNATURES_INTRO]
+    by_mechanism: dict[str, list[Signature]] = {}
+    for signature in sorted(read_signatures(), key=lambda found: (found.mechanism_id, found.name)):
+        by_mechanism.setdefault(signature.mechanism_id, []).append(signature)
+    for mechanism, signatures in by_mechanism.items():
+        rows = "".join(_render_signature(signature) for signature in signatures)
+        parts.append(f"### {mechanism}\n\n{head}{rows}\n")
+    parts.append("## Not measurable from expression\n\n")
+    parts.append(
+        _render_frame(
+            read_not_measurable(), {"mechanism_id": "mechanism", "reason": "why", "instead": "instead"}
+        )
+    )
+    parts.append(SIGNATURES_MISSING)
+    shown = {
+        "list": "list",
+        "mechanism_id": "mechanism",
+        "what": "what",
+        "why": "why",
+        "get": "how to add it",
+    }
+    parts.append(_render_frame(read_missing(), shown))
+    return "".join(parts).rstrip() + "\n"
+
+
+def _render_signature(signature: Signature) -> str:
+    kind = "" if signature.kind == "mechanism" else f" ({signature.kind})"
+    sizes = f"{len(signature.up) or ''} | {len(signature.down) or ''}"
+    words = (
+        f"{signature.status.replace('_', ' ')} | {signature.source} | {signature.licence} | {signature.note}"
+    )
+    return f"| `{signature.name}`{kind} | {sizes} | {words} |\n"
+
+
+def _render_frame(frame: pl.DataFrame, columns: Mapping[str, str]) -> str:
+    lines = [list(columns.values()), ["---"] * len(columns), *frame.select(list(columns)).rows()]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines) + "\n"
+
+
 @contextmanager
 def _called_hccresist() -> Generator[None]:
     """Let the command be called hccresist, however this script was started."""
@@ -243,6 +307,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "cli.md": render_cli,
     "evidence.md": render_evidence,
     "alterations.md": render_alterations,
+    "signatures.md": render_signatures,
 }
 
 

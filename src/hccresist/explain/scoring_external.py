@@ -29,6 +29,7 @@ HOW_TO_GET: Final = "install it with: pip install 'hccresist[omics]'"
 """What to do where the extra is not there."""
 
 _FLOOR: Final = 1
+_THREADS: Final = 2
 _CEILING: Final = 100_000
 
 
@@ -111,7 +112,7 @@ def _run_gseapy(matrix: Matrix, sets: dict[str, list[str]], method: str) -> dict
     import gseapy  # noqa: PLC0415
 
     run: Any = gseapy.ssgsea if method == "ssgsea" else gseapy.gsva
-    options: dict[str, Any] = {"min_size": _FLOOR, "max_size": _CEILING, "outdir": None, "threads": 1}
+    options: dict[str, Any] = {"min_size": _FLOOR, "max_size": _CEILING, "outdir": None, "threads": _THREADS}
     if method == "ssgsea":
         options |= {"sample_norm_method": "rank", "correl_norm_type": "rank", "no_plot": True, "weight": 0.25}
     try:
