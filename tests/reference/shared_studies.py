@@ -180,6 +180,55 @@ def write_inspire(folder: Path) -> Path:
     return _write(folder, "inspire", tables, "criteria = ['recist11', 'irecist']\n")
 
 
+def write_tcga_lihc(folder: Path) -> Path:
+    """TCGA-LIHC (Cell 2017, 169:1327), open access: mutations, survival, counts of 3,130 genes; no treatment.
+
+    1. Patients of the Clinical Data Resource (Liu 2018); others, who have only mutations, are left out.
+    2. OS → survival, PFI → the study's own endpoint PFI; the day of diagnosis stands for day 0.
+    3. A sample is the barcode up to its vial (TCGA-XX-XXXX-01A). Expression: tumours (01), the first vial and
+       portion of each patient. Genes by their Ensembl identifiers.
+    4. Mutations as called; where there is no protein change, the class and position stand for it.
+    """
+    data = SHARED / "tcga_lihc"
+    clinical = pl.read_parquet(data / "survival_cdr.parquet").rename({"patient": "patient_id"})
+    known = clinical["patient_id"].to_list()
+    counts = pl.read_parquet(data / "counts_3130_genes.parquet")
+    tumours: dict[str, str] = {}
+    for aliquot in sorted(name for name in counts.columns if name[13:15] == "01"):
+        if aliquot[:12] in known:
+            tumours.setdefault(aliquot[:12], aliquot)
+    calls = pl.read_parquet(data / "mutations.parquet").filter(pl.col("patient").is_in(known))
+    place = pl.format("{} {}:{}", "class", "chrom", "pos_hg38")
+    calls = calls.select(
+        sample_id="sample", gene="gene", change=pl.coalesce("protein_change", place), kind="class"
+    ).unique(["sample_id", "gene", "change"], keep="first", maintain_order=True)
+    samples = sorted({*calls["sample_id"], *(aliquot[:16] for aliquot in tumours.values())})
+    tables = {
+        "patients": clinical.select(
+            "patient_id",
+            age_years=pl.col("age_at_initial_pathologic_diagnosis").clip(0, 120),
+            sex=pl.col("gender").str.to_lowercase(),
+            stage="ajcc_pathologic_tumor_stage",
+        ),
+        "survival": clinical.select(
+            "patient_id",
+            os_days=pl.col("OS.time").clip(0),
+            died=pl.col("OS") > 0,
+            PFI_days=pl.col("PFI.time").clip(0),
+            PFI_event=pl.col("PFI") > 0,
+        ),
+        "samples": pl.DataFrame({"sample_id": samples}).with_columns(
+            patient_id=pl.col("sample_id").str.slice(0, 12), day=pl.lit(0.0), tissue=pl.lit("tumour")
+        ),
+        "alterations": calls,
+    }
+    _write(folder, "tcga-lihc", tables, "")
+    counts.select(gene="ensembl", **{aliquot[:16]: aliquot for aliquot in tumours.values()}).write_parquet(
+        folder / "expression.parquet"
+    )
+    return folder
+
+
 def _sex() -> pl.Expr:
     return pl.col("sex").replace_strict({1: "male", 2: "female"}, default=None, return_dtype=pl.String)
 

@@ -1,0 +1,237 @@
+"""The tables of *explain*, each by its own function, from what is made once.
+
+Each entry of `TABLES` makes one table. What several need (the matrix, the scores, the calls) is kept in
+an `Inquiry`, so that the order does not matter and nothing is made twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from hccresist.explain.alterations import call_alterations
+from hccresist.explain.association import associate
+from hccresist.explain.association_features import collect_features
+from hccresist.explain.association_null import NullSets
+from hccresist.explain.classes import classify_tumours, count_cells
+from hccresist.explain.confounders import audit_confounders
+from hccresist.explain.knowledge import read_base
+from hccresist.explain.matching import STATES, alteration_states, gene_states, match_evidence, set_states
+from hccresist.explain.matrix import Prepared, prepare_expression
+from hccresist.explain.reference import Reference
+from hccresist.explain.results import AlterationCalls, MechanismScores
+from hccresist.explain.scoring import measure_coverage, score_cohort, score_rank, score_reference
+from hccresist.explain.signatures import Signature, read_signatures
+from hccresist.study.study import Study
+
+MIN_COHORT: Final = 10
+"""Tumours from which a cohort is compared with itself when findings are matched (ours)."""
+
+
+@dataclass(kw_only=True)
+class Inquiry:
+    """A study, the results made before, and what was asked for.
+
+    Attributes
+    ----------
+    study
+        Checked study.
+    tables
+        Result tables of the stages before, by name.
+    reference
+        Reference that tumours are held against; the cohort itself where there is none.
+    signatures
+        Gene sets.
+    min_coverage
+        Share of the genes of a set from which it is scored; the default if not given.
+    covariates
+        Columns that adjusted models take in.
+    landmark_days
+        Landmark for what is known only after day 0.
+    """
+
+    study: Study
+    tables: Mapping[str, pl.DataFrame]
+    reference: Reference | None = None
+    signatures: Sequence[Signature] = field(default_factory=read_signatures)
+    min_coverage: float | None = None
+    covariates: Sequence[str] = ()
+    landmark_days: float | None = None
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """Expression as a matrix, with what was found on the way."""
+        return prepare_expression(self.study)
+
+    @cached_property
+    def scored(self) -> tuple[Signature, ...]:
+        """Gene sets that are scored: templates of classes and cell markers have tables of their own."""
+        return tuple(item for item in self.signatures if item.kind in ("mechanism", "own"))
+
+    @cached_property
+    def scores(self) -> pl.DataFrame:
+        """Table `mechanism_scores`."""
+        matrix = self.prepared.matrix
+        parts = [score_rank(matrix, self.scored, min_coverage=self.min_coverage, reference=self.reference)]
+        if self.reference is not None:
+            parts.append(score_reference(matrix, self.scored, self.reference, min_coverage=self.min_coverage))
+        else:
+            parts.append(score_cohort(matrix, self.scored, min_coverage=self.min_coverage))
+        parts.append(count_cells(matrix, self.signatures, min_coverage=self.min_coverage))
+        columns = [name for name in MechanismScores.column_names() if name != "patient_id"]
+        rows = pl.concat([part.select(columns) for part in parts])
+        owner = pl.col("sample_id").replace_strict(
+            self.prepared.patients, default=None, return_dtype=pl.String
+        )
+        made = rows.with_columns(patient_id=owner).select(MechanismScores.column_names())
+        return MechanismScores.validate(made, cast=True).sort(MechanismScores.primary_key())
+
+    @cached_property
+    def calls(self) -> pl.DataFrame:
+        """Table `alteration_calls`; empty where the study has none."""
+        if "alterations" not in self.study.tables:
+            return AlterationCalls.create_empty()
+        return call_alterations(self.study)
+
+    @cached_property
+    def features(self) -> pl.DataFrame:
+        """Everything that may go with the outcome."""
+        scores = self.scores if self.has_expression else None
+        return collect_features(
+            self.study, tables=self.tables, mechanism_scores=scores, alteration_calls=self.calls
+        )
+
+    @property
+    def has_expression(self) -> bool:
+        """Whether the study has expression."""
+        return "expression" in self.study.tables
+
+    def states(self) -> pl.DataFrame:
+        """Return what stands out in each tumour."""
+        parts = [pl.DataFrame(schema=STATES), alteration_states(self.calls)]
+        if self.has_expression:
+            method = "cohort_z" if self.reference is None else "reference_z"
+            against = "this cohort" if self.reference is None else f"the reference {self.reference.name}"
+            matrix = self.prepared.matrix
+            if self.reference is not None or len(matrix.samples) >= MIN_COHORT:
+                scores = self.scores.filter(pl.col("method").cast(pl.String) == method)
+                if self.reference is None:
+                    spread = (pl.col("score") - pl.col("score").mean()) / pl.col("score").std()
+                    scores = scores.with_columns(z=spread.over("set"))
+                parts.append(set_states(scores, self.scored, against=against))
+                genes, z = self._gene_z()
+                parts.append(gene_states(matrix.samples, genes, z, against=against))
+        return pl.concat(parts)
+
+    def _gene_z(self) -> tuple[list[str], np.ndarray]:
+        """Return the genes that the evidence base knows and their z in each sample."""
+        known = set(read_base().marks["subject"]) | set(read_base().marks["members"].explode().drop_nulls())
+        matrix = self.prepared.matrix
+        rows = [number for number, gene in enumerate(matrix.genes) if gene in known]
+        genes, values = [matrix.genes[row] for row in rows], matrix.values[rows]
+        if self.reference is None:
+            with np.errstate(invalid="ignore", divide="ignore"):
+                mean = np.nanmean(values, axis=1) if rows else np.empty(0)
+                sd = np.nanstd(values, axis=1, ddof=1) if rows else np.empty(0)
+        else:
+            place = {gene: number for number, gene in enumerate(self.reference.genes)}
+            at = [place.get(gene, -1) for gene in genes]
+            mean = np.where(np.array(at) >= 0, self.reference.mean[at], np.nan)
+            sd = np.where(np.array(at) >= 0, self.reference.sd[at], np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = (values - mean[:, None]) / np.where(sd > 0, sd, np.nan)[:, None]
+        return genes, z
+
+    def null_sets(self) -> NullSets | None:
+        """Return what random sets are drawn from: the ranks within each tumour."""
+        if not self.has_expression:
+            return None
+        from scipy.stats import rankdata  # noqa: PLC0415
+
+        matrix = self.prepared.matrix
+        whole = np.all(np.isfinite(matrix.values), axis=1)
+        values = matrix.values[whole]
+        if not values.size:
+            return None
+        genes = [gene for gene, keep in zip(matrix.genes, whole.tolist(), strict=True) if keep]
+        ranks = rankdata(values, axis=0) / max(len(genes), 1)
+        sets = {item.name: item.up for item in self.scored if not item.down}
+        return NullSets(
+            genes=genes, samples=matrix.samples, values=ranks, level=values.mean(axis=1), sets=sets
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """How a table is made, and which tables of the study it needs: at least one of them."""
+
+    make: Callable[[Inquiry], pl.DataFrame]
+    needs: tuple[str, ...]
+
+    def why_not(self, study: Study) -> str:
+        """Return why the table cannot be made, or an empty string."""
+        if any(name in study.tables for name in self.needs):
+            return ""
+        return f"the study has no {' or '.join(self.needs)}"
+
+
+_OMICS: Final = ("expression", "alterations")
+
+TABLES: Final[dict[str, Table]] = {
+    "sample_report": Table(make=lambda ask: ask.prepared.sample_report, needs=("expression",)),
+    "gene_report": Table(make=lambda ask: ask.prepared.gene_report, needs=("expression",)),
+    "coverage": Table(
+        make=lambda ask: (
+            measure_coverage(ask.prepared.matrix, ask.scored, min_coverage=ask.min_coverage).table
+        ),
+        needs=("expression",),
+    ),
+    "mechanism_scores": Table(make=lambda ask: ask.scores, needs=("expression",)),
+    "classes": Table(
+        make=lambda ask: classify_tumours(
+            ask.prepared.matrix,
+            ask.signatures,
+            patients=ask.prepared.patients,
+            reference=ask.reference,
+        ),
+        needs=("expression",),
+    ),
+    "alteration_calls": Table(make=lambda ask: ask.calls, needs=("alterations",)),
+    "evidence_matches": Table(
+        make=lambda ask: match_evidence(ask.study, read_base(), ask.states(), patients=find_patients(ask)),
+        needs=_OMICS,
+    ),
+    "confounders": Table(
+        make=lambda ask: audit_confounders(
+            ask.study,
+            tables=ask.tables,
+            matrix=ask.prepared.matrix if ask.has_expression else None,
+            covariates=ask.covariates,
+        ),
+        needs=_OMICS,
+    ),
+    "associations": Table(
+        make=lambda ask: associate(
+            ask.study,
+            features=ask.features,
+            tables=ask.tables,
+            null_sets=ask.null_sets(),
+            covariates=ask.covariates,
+            landmark_days=ask.landmark_days,
+        ),
+        needs=(*_OMICS, "labs", "lesions", "sums"),
+    ),
+}
+"""Tables of *explain*, in the order in which they are made."""
+
+
+def find_patients(ask: Inquiry) -> dict[str, str]:
+    """Return the patient of each sample that has expression or alterations."""
+    found = dict(ask.prepared.patients) if ask.has_expression else {}
+    pairs = ask.calls.select("sample_id", "patient_id").unique()
+    return found | dict(zip(pairs["sample_id"].to_list(), pairs["patient_id"].to_list(), strict=True))
