@@ -288,9 +288,8 @@ def _say(claim: _Claim, drug: str, rows: Sequence[Mapping[str, object]]) -> str:
     label, drugs, _, kind, aspect = claim.key
     if not claim.voices:
         return f"{label}: retracted, refused as support" + (f" ({drug})" if drugs else "")
-    inhibited = sum(mark.direction == "less" for mark in claim.marks) * 2 > len(claim.marks)
     if kind == "regimen":
-        name = f"{label} inhibited" if inhibited else label
+        name = f"{label} inhibited" if _mostly_less(claim.marks) else label
         return f"{name} with {drug}: {_REGIMEN[claim.side]}"
     joint = {"response": " to ", "prognosis": " on "}.get(kind, ", ")
     end = f"{joint}{drug}" if drugs else ""
@@ -299,11 +298,17 @@ def _say(claim: _Claim, drug: str, rows: Sequence[Mapping[str, object]]) -> str:
         what = f"{label} ({form})" if form else label
         return f"{what}: {_NO_SIDE[kind, claim.side]}{end}"
     own = [mark for mark in claim.marks if mark.side == claim.side]
-    less = sum(mark.direction == "less" for mark in own) * 2 > len(own)
+    less = _mostly_less(own)
     flipped = claim.marks[0].entity.flipped
     bad = (claim.side == "adverse") != (less != flipped)
     what = f"{label} ({form})" if form else _name_state(label, aspect, rows, less=less)
     return f"{what} → {_END[kind, bad]}{end}"
+
+
+def _mostly_less(marks: Sequence[Mark]) -> bool:
+    """Return whether most sources have less of the entity; rows of one source weigh as one."""
+    less = {mark.source_id for mark in marks if mark.direction == "less"}
+    return len(less) * 2 > len({mark.source_id for mark in marks})
 
 
 def _name_state(label: str, aspect: str, rows: Sequence[Mapping[str, object]], *, less: bool) -> str:
