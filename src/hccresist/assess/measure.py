@@ -5,7 +5,7 @@ The result is flat: one entry a visit, series after series, each in order of day
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypedDict
 
 import numpy as np
@@ -138,19 +138,25 @@ class Measures:
     new_sites: Bools
 
 
-def measure(
-    rows: LesionRows,
-    scans: Scans,
-    *,
-    criterion: Criterion,
-    policies: Policies,
-    without: int | None = None,
-) -> Measures:
-    """Return what the criterion measures at each visit.
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What measuring starts from: baselines, values of rows and cells, and the roles of lesions."""
 
-    With `without`, the target of that rank (from 0, in order of lesion_id) of each series that has more
-    than one is left out, to see whether the verdict hangs on it.
-    """
+    baseline: Ints
+    by_row: Ints
+    picked: Ints
+    values: Ints
+    roles: Roles
+
+
+def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Measures:
+    """Return what the criterion measures at each visit."""
+    ground = find_ground(rows, scans, criterion=criterion, policies=policies)
+    return measure_on(ground, rows, scans, criterion=criterion, policies=policies)
+
+
+def find_ground(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Ground:
+    """Return baselines, values and roles under a criterion."""
     has_rows = np.zeros(scans.n_visits, dtype=np.bool_)
     has_rows[rows.cell_visit] = True
     baseline = find_baselines(
@@ -171,30 +177,52 @@ def measure(
         criterion=criterion,
         policies=policies,
     )
-    if without is not None:
-        roles = replace(roles, target=roles.target & ~targets_of_rank(rows, roles.target, without))
-    n_series = scans.series.height
+    return Ground(baseline, by_row, picked, values, roles)
+
+
+def measure_on(
+    ground: Ground, rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies
+) -> Measures:
+    """Return what the criterion measures at each visit, from its ground."""
+    roles, n_series = ground.roles, scans.series.height
     return Measures(
-        baseline=baseline,
-        n_targets=_count(rows.lesion_series[roles.target], n_series),
+        baseline=ground.baseline,
         n_nontargets=_count(rows.lesion_series[roles.nontarget], n_series),
         n_left_out=_count(rows.lesion_series[roles.left_out], n_series),
         diseased=_marked(rows.lesion_series[roles.there], n_series),
-        companion=_companion(rows, scans, roles=roles, picked=picked, values=values, criterion=criterion),
-        **_target_measures(rows, scans, roles=roles, values=values, baseline=baseline, criterion=criterion),
+        **measure_targets(ground, rows, scans, criterion=criterion),
         **_nontarget_measures(rows, scans, roles=roles, criterion=criterion),
         **_new_measures(
-            rows, scans, roles=roles, by_row=by_row, baseline=baseline, criterion=criterion, policies=policies
+            rows,
+            scans,
+            roles=roles,
+            by_row=ground.by_row,
+            baseline=ground.baseline,
+            criterion=criterion,
+            policies=policies,
         ),
     )
 
 
-def targets_of_rank(rows: LesionRows, target: Bools, rank: int) -> Bools:
-    """Return the target of a rank in each series that has more than one."""
-    before = np.cumsum(target) - target
-    start = np.searchsorted(rows.lesion_series, rows.lesion_series)
-    number = np.bincount(rows.lesion_series[target], minlength=int(rows.lesion_series.max(initial=-1)) + 1)
-    return target & (before - before[start] == rank) & (number[rows.lesion_series] > 1)
+class TargetsPart(TargetPart):
+    """What the targets give: their number, sums and states, and what is looked at beside."""
+
+    n_targets: Ints
+    companion: Floats
+
+
+def measure_targets(ground: Ground, rows: LesionRows, scans: Scans, *, criterion: Criterion) -> TargetsPart:
+    """Return what the targets give."""
+    roles, values = ground.roles, ground.values
+    return {
+        "n_targets": _count(rows.lesion_series[roles.target], scans.series.height),
+        "companion": _companion(
+            rows, scans, roles=roles, picked=ground.picked, values=values, criterion=criterion
+        ),
+        **_target_measures(
+            rows, scans, roles=roles, values=values, baseline=ground.baseline, criterion=criterion
+        ),
+    }
 
 
 def _count(at: Ints, n: int) -> Ints:

@@ -8,7 +8,10 @@ reader then go together, so the spread is that of their ratio. Figures and sourc
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
@@ -19,12 +22,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hccresist.assess.criteria import Criterion, Judge, find_criterion, progression_floor
-from hccresist.assess.engine import ENGINES, find_sources, read_chunks
+from hccresist.assess.engine import ENGINES, MEASURED_BY, find_sources, read_chunks
 from hccresist.assess.lesions import LesionRows
-from hccresist.assess.measure import Measures, measure
+from hccresist.assess.measure import Ground, Measures, find_ground, measure_on, measure_targets
 from hccresist.assess.rules import Rule
 from hccresist.assess.steps import walk
-from hccresist.assess.visits import Scans
+from hccresist.assess.visits import Bools, Scans
 from hccresist.assess.words import Codes
 from hccresist.study.policies import Policies
 from hccresist.study.study import Study
@@ -99,15 +102,14 @@ def derive_robustness(
     names = criteria or study.config.criteria
     wanted = [find_criterion(name, study.config.variants) for name in names]
     wanted = [c for c in wanted if c.judge is Judge.SUM and not c.measure.is_area]
-    frames: list[pl.DataFrame] = []
-    for criterion in dict.fromkeys(wanted):
-        rows = timepoints.filter(pl.col("criterion") == criterion.name)
-        targets = baselines.filter(pl.col("criterion") == criterion.name)
-        rows = rows.join(targets.select([*KEY[:3], "n_targets"]), on=KEY[:3], how="left")
-        margin = rows.with_columns(_margin(criterion, study.config.policies))
-        frames += [_with_probabilities(margin, criterion, model, study.config.policies) for model in MODELS]
-    if not frames:
+    if not wanted:
         return pl.DataFrame(schema=COLUMNS)
+    policies = study.config.policies
+    given = timepoints.select(_READ)
+    margins = [_judged(criterion, given, baselines, policies=policies) for criterion in dict.fromkeys(wanted)]
+    jobs = [(*margin, model, policies) for margin in margins for model in MODELS]
+    with ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:  # NumPy lets threads run
+        frames = list(pool.map(_with_probabilities, *zip(*jobs, strict=True)))
     flips = leave_one_out(study, criteria=[c.name for c in wanted])
     table = pl.concat(frames).join(flips, on=KEY, how="left")
     return (
@@ -134,6 +136,20 @@ COLUMNS: Final[dict[str, type[pl.DataType]]] = {
     "flips_without": pl.String,
     "flags": pl.String,
 }
+
+
+_READ: Final = (*KEY, "overall", "sum_mm", "baseline_mm", "nadir_mm", "rule")
+"""Columns of `timepoints` that are looked at."""
+
+
+def _judged(
+    criterion: Criterion, timepoints: pl.DataFrame, baselines: pl.DataFrame, *, policies: Policies
+) -> tuple[pl.DataFrame, Criterion]:
+    """Return the visits under a criterion with their margins."""
+    rows = timepoints.filter(pl.col("criterion") == criterion.name)
+    targets = baselines.filter(pl.col("criterion") == criterion.name)
+    rows = rows.join(targets.select([*KEY[:3], "n_targets"]), on=KEY[:3], how="left", maintain_order="left")
+    return rows.with_columns(_margin(criterion, policies)), criterion
 
 
 def _limits(criterion: Criterion, policies: Policies) -> tuple[pl.Expr, pl.Expr]:
@@ -269,11 +285,66 @@ def leave_one_out(study: Study, *, criteria: Sequence[str]) -> pl.DataFrame:
     frames = [pl.DataFrame(schema={**schema, "flips_without": pl.String})]
     if measured:
         for rows, scans in read_chunks(study):
-            frames += [_flips(rows, scans, criterion, study.config.policies) for criterion in measured]
+            chunk = _Chunk(rows, scans, study.config.policies)
+            frames += [_flips(chunk, criterion) for criterion in measured]
     return pl.concat(frames)
 
 
-def _flips(rows: LesionRows, scans: Scans, criterion: Criterion, policies: Policies) -> pl.DataFrame:
+@dataclass(slots=True)
+class _Chunk:
+    """Lesions of some patients, measured once for criteria that measure alike."""
+
+    rows: LesionRows
+    scans: Scans
+    policies: Policies
+    _whole: dict[tuple[object, ...], tuple[Ground, Measures]] = field(
+        default_factory=dict[tuple[object, ...], tuple[Ground, Measures]]
+    )
+    _less: dict[tuple[object, ...], Measures] = field(default_factory=dict[tuple[object, ...], Measures])
+
+    def whole(self, criterion: Criterion) -> tuple[Ground, Measures]:
+        """Return what measuring starts from, and the measures."""
+        key = tuple(getattr(criterion, name) for name in MEASURED_BY)
+        if key not in self._whole:
+            rows, scans, policies = self.rows, self.scans, self.policies
+            ground = find_ground(rows, scans, criterion=criterion, policies=policies)
+            whole = measure_on(ground, rows, scans, criterion=criterion, policies=policies)
+            self._whole[key] = ground, whole
+        return self._whole[key]
+
+    def without(self, criterion: Criterion, rank: int) -> Measures:
+        """Return the measures without the target of a rank."""
+        key = (*(getattr(criterion, name) for name in MEASURED_BY), rank)
+        if key not in self._less:
+            ground, whole = self.whole(criterion)
+            self._less[key] = _leave_out(
+                rank, ground, whole, rows=self.rows, scans=self.scans, criterion=criterion
+            )
+        return self._less[key]
+
+
+def _leave_out(
+    rank: int, ground: Ground, whole: Measures, *, rows: LesionRows, scans: Scans, criterion: Criterion
+) -> Measures:
+    """Return the measures without one target of each series that has more than one.
+
+    The target is that of a rank (from 0, in order of lesion_id). All else stays as measured.
+    """
+    roles = ground.roles
+    fewer = replace(roles, target=roles.target & ~_targets_of_rank(rows, roles.target, rank))
+    return replace(whole, **measure_targets(replace(ground, roles=fewer), rows, scans, criterion=criterion))
+
+
+def _targets_of_rank(rows: LesionRows, target: Bools, rank: int) -> Bools:
+    """Return the target of a rank in each series that has more than one."""
+    before = np.cumsum(target) - target
+    start = np.searchsorted(rows.lesion_series, rows.lesion_series)
+    number = np.bincount(rows.lesion_series[target], minlength=int(rows.lesion_series.max(initial=-1)) + 1)
+    return target & (before - before[start] == rank) & (number[rows.lesion_series] > 1)
+
+
+def _flips(chunk: _Chunk, criterion: Criterion) -> pl.DataFrame:
+    scans, policies = chunk.scans, chunk.policies
     visits = np.flatnonzero(scans.visit_first > policies.baseline_window_end)
     steps = walk(visits, scans.visit_series[visits])
 
@@ -281,12 +352,11 @@ def _flips(rows: LesionRows, scans: Scans, criterion: Criterion, policies: Polic
         engine = ENGINES[criterion.new_lesions]
         return engine(measures, scans, steps=steps, criterion=criterion, policies=policies).overall[visits]
 
-    whole = measure(rows, scans, criterion=criterion, policies=policies)
+    _, whole = chunk.whole(criterion)
     verdict, mask = overall(whole), np.zeros(len(visits), dtype=np.int64)
     most = int(whole.n_targets.max(initial=0))
     for rank in range(most if most > 1 else 0):
-        without = measure(rows, scans, criterion=criterion, policies=policies, without=rank)
-        mask |= (overall(without) != verdict).astype(np.int64) << rank
+        mask |= (overall(chunk.without(criterion, rank)) != verdict).astype(np.int64) << rank
     hangs = np.flatnonzero(mask)
     ranks = {0: ""} | {
         int(m): ",".join(str(r + 1) for r in range(most) if m >> r & 1) for m in np.unique(mask[hangs])
