@@ -304,6 +304,20 @@ def test_a_sample_without_rows_counts_as_looked_at_where_the_study_says_so() -> 
     assert call_of(silent, "CTNNB1", "S2") == []
 
 
+def test_a_list_of_genes_alone_says_panel() -> None:
+    study = make_study({"S1": [("TP53", "p.R249S", None)]}, panel_genes=["TP53"])
+    assert call_of(study, "AXIN1") == [("", "not_measured")]
+
+
+@pytest.mark.parametrize(
+    ("column", "word"), [("sequenced", "deeply"), ("copy_number", "x"), ("sequenced_mb", "big")]
+)
+def test_what_is_said_of_an_assay_and_not_known_is_refused(column: str, word: str) -> None:
+    study = make_study({"S1": [("TP53", "p.R249S", None)]}, **{column: [word]})
+    with pytest.raises(InputError, match=word):
+        call_alterations(study)
+
+
 def test_a_whole_genome_covers_the_promoter() -> None:
     study = make_study({"S1": [("TP53", "p.R249S", None)]}, sequenced=["WGS"])
     assert call_of(study, "TERT") == [("", "not_altered")]

@@ -8,8 +8,9 @@ of the table `samples` comes first:
 - ``panel_genes``: the genes of the panel, separated by ``;``;
 - ``sequenced_mb``: megabases of coding sequence, for the tumour mutational burden.
 
-Where nothing is said, a sample with mutation rows counts as sequenced over the whole exome, and copy
-number as measured in the genes of which the sample has a copy-number row.
+A sample with ``panel_genes`` alone counts as sequenced by panel. Where nothing is said, a sample with
+mutation rows counts as sequenced over the whole exome, and copy number as measured in the genes of
+which the sample has a copy-number row.
 """
 
 from __future__ import annotations
@@ -37,6 +38,11 @@ SEQUENCED: Final = {
     "false": "none",
 }
 """Words of ``sequenced`` and ``copy_number`` and what they mean."""
+_EXPECTED: Final = {
+    "sequenced": "genome, exome, panel or none",
+    "copy_number": "genome, panel or none",
+    "sequenced_mb": "a number of megabases",
+}
 STATED: Final = ("sequenced", "copy_number", "panel_genes", "sequenced_mb")
 
 
@@ -66,7 +72,7 @@ def read_samples(study: Study, alterations: pl.DataFrame) -> pl.DataFrame:
     Raises
     ------
     InputError
-        When a sample belongs to no patient.
+        When a sample belongs to no patient, or what is said of an assay cannot be read.
     """
     known = _known_samples(study, alterations)
     is_copy = pl.col("effect") == "copy_number"
@@ -76,7 +82,9 @@ def read_samples(study: Study, alterations: pl.DataFrame) -> pl.DataFrame:
     )
     frame = frame.with_columns(
         sequenced=pl.coalesce(
-            "sequenced", pl.when("has_mutations").then(pl.lit("assumed")).otherwise(pl.lit("none"))
+            "sequenced",
+            pl.when(pl.col("panel_genes").list.len() > 0).then(pl.lit("panel")),
+            pl.when("has_mutations").then(pl.lit("assumed")).otherwise(pl.lit("none")),
         ),
         copy_number=pl.coalesce(
             "copy_number", pl.when("has_copies").then(pl.lit("rows")).otherwise(pl.lit("none"))
@@ -125,14 +133,37 @@ def _stated(samples: pl.DataFrame) -> pl.DataFrame:
         for name, column in columns.items()
     ]
     frame = samples.select("sample_id", "patient_id", *texts)
-    scopes = [
-        pl.col(name).str.to_lowercase().replace_strict(SEQUENCED, default=None, return_dtype=pl.String)
-        for name in ("sequenced", "copy_number")
-    ]
-    return frame.with_columns(
-        *scopes,
+    typed = frame.with_columns(
+        *(
+            pl.col(name).str.to_lowercase().replace_strict(SEQUENCED, default=None, return_dtype=pl.String)
+            for name in ("sequenced", "copy_number")
+        ),
         pl.col("panel_genes").str.to_uppercase().str.extract_all(r"[^;,\s]+"),
         pl.col("sequenced_mb").cast(pl.Float64, strict=False),
+    )
+    issues = [
+        issue
+        for name, expected in _EXPECTED.items()
+        if (issue := _unreadable(frame[name], typed[name], name, expected)) is not None
+    ]
+    if issues:
+        raise InputError(issues)
+    return typed
+
+
+def _unreadable(given: pl.Series, typed: pl.Series, name: str, expected: str) -> Issue | None:
+    """Return what to tell where a covariate says something that is not known."""
+    odd = given.filter(given.is_not_null() & typed.is_null()).unique().sort()
+    if odd.is_empty():
+        return None
+    return Issue(
+        code="unknown-assay",
+        problem=f"column {name} says what is not known",
+        hint="What was measured decides what can be called not altered, so it is not guessed.",
+        file="samples",
+        column=name,
+        found=", ".join(odd.head(3)),
+        expected=expected,
     )
 
 
