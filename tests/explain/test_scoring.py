@@ -164,7 +164,7 @@ def test_a_missing_value_stays_with_its_sample() -> None:
     assert after["coverage"].to_list() == [1.0] * 4 + [0.5] + [1.0] * 7
 
 
-@pytest.mark.parametrize("min_coverage", [0, -0.1, 1.5])
+@pytest.mark.parametrize("min_coverage", [float("nan"), -0.1, 1.5])
 def test_a_coverage_out_of_range_is_refused(min_coverage: float) -> None:
     with pytest.raises(ConfigError, match="min_coverage"):
         score_rank(random_matrix(0), SETS, min_coverage=min_coverage)

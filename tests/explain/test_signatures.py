@@ -124,7 +124,7 @@ def write(tmp_path: Path, text: str) -> Path:
 def test_own_sets_with_halves_and_a_mechanism(tmp_path: Path) -> None:
     text = "A_UP\tFER-SLC|mine\tGPX4\tCTGF\tSLC7A11\nA_DN\tFER-SLC\tACSL4\nB\thttp://somewhere\tTP53\tTP53\n"
     log = IssueLog()
-    a, b = read_gmt(write(tmp_path, text), log=log, mechanisms=taxonomy())
+    a, b = read_gmt(write(tmp_path, text), log=log)
     assert (a.name, a.mechanism_id, a.up, a.down) == ("A", "FER-SLC", ("CCN2", "GPX4", "SLC7A11"), ("ACSL4",))
     assert (b.name, b.mechanism_id, b.up, b.kind) == ("B", OWN_MECHANISM, ("TP53",), "own")
     assert not log.errors
@@ -149,7 +149,7 @@ def test_all_problems_are_told_with_their_lines(tmp_path: Path) -> None:
         ]
     )
     log = IssueLog()
-    found = read_gmt(write(tmp_path, text), log=log, mechanisms=taxonomy())
+    found = read_gmt(write(tmp_path, text), log=log)
     told = {(issue.code, issue.line) for issue in log}
     assert told == {
         ("unknown-gene", 1),

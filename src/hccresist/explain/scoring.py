@@ -104,7 +104,7 @@ def measure_coverage(
     Raises
     ------
     ConfigError
-        When `min_coverage` is not above 0 and at most 1.
+        When `min_coverage` is not a share from 0 to 1.
     """
     ordered = order_signatures(signatures)
     members = find_members(matrix.genes, ordered)

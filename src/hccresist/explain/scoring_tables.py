@@ -75,8 +75,8 @@ class Judged:
 
 def judge_coverage(found: Floats, sizes: NDArray[np.int64], min_coverage: float | None) -> Judged:
     """Say where a set has too few genes to be scored."""
-    if min_coverage is not None and not 0 < min_coverage <= 1:
-        msg = f"min_coverage is {min_coverage}; it must be above 0 and at most 1"
+    if min_coverage is not None and not 0 <= min_coverage <= 1:
+        msg = f"min_coverage is {min_coverage:g}; it is a share from 0 to 1"
         raise ConfigError(msg)
     limit = MIN_COVERAGE if min_coverage is None else min_coverage
     floor = 1 if limit < MIN_COVERAGE else MIN_GENES

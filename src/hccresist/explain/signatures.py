@@ -124,7 +124,7 @@ def select_signatures(
     return tuple(signature for signature in signatures if signature.kind in wanted)
 
 
-def read_gmt(path: Path, *, log: IssueLog, mechanisms: Iterable[str] = ()) -> tuple[Signature, ...]:
+def read_gmt(path: Path, *, log: IssueLog, mechanisms: Iterable[str] | None = None) -> tuple[Signature, ...]:
     """Read own gene sets from a GMT file.
 
     A line is name, second column, genes, separated by tabs. The second column may begin with a
@@ -138,7 +138,7 @@ def read_gmt(path: Path, *, log: IssueLog, mechanisms: Iterable[str] = ()) -> tu
     log
         Takes every problem: what cannot be used is an error, a symbol that is lost a warning.
     mechanisms
-        Keys of the taxonomy that the second column may name; any that looks like one, if empty.
+        Keys that the second column may name; those of the package's taxonomy if not given.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def read_gmt(path: Path, *, log: IssueLog, mechanisms: Iterable[str] = ()) -> tu
         Sorted by name, symbols approved. Sets with problems are left out and told in `log`.
     """
     lines = _resolve_lines(_read_lines(path, issues=log), read_genes(), file=path.name, issues=log)
-    known = frozenset(mechanisms)
+    known = _read_taxonomy() if mechanisms is None else frozenset(mechanisms)
     pairs: dict[str, list[_Line]] = {}
     for line in lines:
         pairs.setdefault(_split_half(line.name)[0], []).append(line)
@@ -165,6 +165,11 @@ class _Line:
 def _read_table(name: str) -> pl.DataFrame:
     raw = files("hccresist").joinpath(*_FOLDER, name).read_bytes()
     return pl.read_csv(BytesIO(raw), infer_schema=False).fill_null("")
+
+
+def _read_taxonomy() -> frozenset[str]:
+    raw = files("hccresist").joinpath("data", "evidence", "taxonomy.csv").read_bytes()
+    return frozenset(pl.read_csv(BytesIO(raw), infer_schema=False)["mechanism_id"].to_list())
 
 
 def _read_halves(name: str) -> dict[str, tuple[str, ...]]:
@@ -303,7 +308,7 @@ def _read_mechanism(pair: list[_Line], known: frozenset[str], *, file: str, issu
     if len(named) > 1:
         problem = f"the halves name two mechanisms: {', '.join(sorted(named))}"
         issues.error("two-mechanisms", problem, file=file, line=pair[-1].number, hint="Name one.")
-    wrong = sorted(named - known) if known else []
+    wrong = sorted(named - known)
     if wrong:
         hint = nearest(wrong[0], sorted(known)).replace("'", "") or "See hccresist evidence --mechanisms."
         issues.error(
