@@ -15,8 +15,9 @@ A score is refused where fewer than 5 genes or 25 % of the set were measured.
 
 References
 ----------
-The rank score is that of singscore (Foroutan et al. 2018, BMC Bioinformatics), centred, with average
-ranks for ties and half of up minus down in place of their sum.
+The rank score is that of singscore (Foroutan et al. 2018, BMC Bioinformatics 19:404,
+doi:10.1186/s12859-018-2435-4), centred, with average ranks for ties and half of up minus down in place
+of their sum.
 """
 
 from __future__ import annotations
