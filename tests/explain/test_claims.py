@@ -244,10 +244,11 @@ def test_claims_keep_to_their_schema_and_contests_are_mutual(found) -> None:
     base = base_of(make(found))
     Claims.validate(base.claims)
     claims = base.claims.to_dicts()
+    own = [set(c["against_records"] if c["side"] == "none" else c["for_records"]) for c in claims]
     opposed = {
-        (one["statement"], two["statement"])
-        for one in claims
-        for two in claims
-        if set(one["contested_by"]) & set(two["for_records"])
+        (one, two)
+        for one, claim in enumerate(claims)
+        for two, records in enumerate(own)
+        if set(claim["contested_by"]) & records
     }
     assert all((two, one) in opposed for one, two in opposed)
