@@ -114,13 +114,29 @@ def test_a_pseudocount_below_one_is_brought_to_one() -> None:
 
 
 def test_a_sample_on_another_scale_is_left_out_and_told() -> None:
-    table = np.random.default_rng(1).uniform(0.1, 15, size=(50, 5))
+    table = np.random.default_rng(1).uniform(0.1, 15, size=(1_200, 5))
     table[:, 2] = np.exp2(table[:, 2])
-    prepared = prepare(some_genes(50), table)
+    prepared = prepare(some_genes(1_200), table)
     assert prepared.matrix.samples == ("S0", "S1", "S3", "S4")
     row = prepared.sample_report.row(2, named=True)
     assert (row["used"], row["scale"]) == (False, "linear")
     assert row["note"] == "on another scale (linear) than the other samples (log)"
+
+
+def test_samples_half_on_one_scale_and_half_on_another_are_refused() -> None:
+    table = np.random.default_rng(1).uniform(0.1, 15, size=(1_200, 4))
+    table[:, 2:] = np.exp2(table[:, 2:])
+    prepared = prepare(some_genes(1_200), table)
+    assert prepared.matrix.samples == ()
+    assert "different scales (2 linear, 2 log)" in prepared.notices[0]
+
+
+def test_a_low_sample_of_a_small_linear_panel_stays() -> None:
+    table = np.random.default_rng(1).uniform(0.1, 400, size=(60, 5))
+    table[:, 2] /= 40
+    prepared = prepare(some_genes(60), table)
+    assert set(prepared.sample_report["scale"]) == {"linear"}
+    assert prepared.sample_report["used"].all()
 
 
 def test_samples_without_values_or_patient_are_left_out_and_told() -> None:

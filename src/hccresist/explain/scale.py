@@ -1,6 +1,7 @@
 """On which scale expression values are, and how they come to log2.
 
-What is asked of a sample: are there negative values, are the values whole, how high is the highest?
+What is asked of a sample, or of the whole table where it has fewer than 1,000 genes: are there negative
+values, are the values whole, how high is the highest?
 
 =========  ==========================================  ==================================================
 found      when                                        what is done
@@ -19,6 +20,7 @@ Anything else is ambiguous and refused until the scale is named.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +38,8 @@ LOG_FLOOR: Final = -20.0
 """Lowest value that a logarithm of expression can have."""
 WHOLE_SHARE: Final = 0.5
 """Share of whole numbers among the values above 0 from which they are read counts."""
+PANEL_GENES: Final = 1_000
+"""Genes from which on each sample is judged by itself; of fewer, any may happen to be low."""
 LIBRARY_GENES: Final = 8_000
 """Genes from which on their sum is taken for the library size."""
 UPPER_QUARTILE: Final = 100.0
@@ -75,12 +79,18 @@ def judge_scale(values: Values) -> Verdict:
         ``scale`` is one of `SCALES`, or empty with the reason. A sample of a clear other scale than
         most has its own word in ``samples``; one that is not clear by itself follows the rest.
     """
-    own = tuple(_judge_sample(column[np.isfinite(column)]) for column in values.T)
     finite = values[np.isfinite(values)]
+    if values.shape[0] < PANEL_GENES:
+        own = (_judge_sample(finite),) * values.shape[1]
+    else:
+        own = tuple(_judge_sample(column[np.isfinite(column)]) for column in values.T)
     if finite.size == 0:
         return Verdict(samples=own, scale="", reason="the table has no values")
-    clear = [word for word in own if word]
-    scale = max(sorted(set(clear)), key=clear.count) if clear else _judge_sample(finite)
+    clear = Counter(word for word in own if word)
+    scale, most = clear.most_common(1)[0] if clear else (_judge_sample(finite), 1)
+    if clear and most * 2 <= clear.total():
+        shares = ", ".join(f"{count} {word}" for word, count in sorted(clear.items()))
+        return Verdict(samples=own, scale="", reason=f"samples are on different scales ({shares})")
     if not scale:
         return Verdict(samples=own, scale="", reason=_say_ambiguous(finite))
     if scale == "log" and _is_centred(values):
