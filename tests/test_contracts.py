@@ -45,6 +45,7 @@ FLOORS = {
     "cli_evidence": 14,
     "cli_reference": 14,
     "cli_explain": 14,
+    "cli_cells": 14,
     "cli": 15,
     "__main__": 16,
     "__init__": 16,

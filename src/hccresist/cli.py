@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
+from hccresist.cli_cells import cells
 from hccresist.cli_evidence import evidence
 from hccresist.cli_explain import explain
 from hccresist.cli_export import export
@@ -281,6 +282,7 @@ def convert(
 
 
 app.command(explain, sort_key=5)
+app.command(cells, sort_key=5)
 app.command(evidence, sort_key=6)
 app.command(export, sort_key=7)
 app.command(reference)

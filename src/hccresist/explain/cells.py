@@ -134,6 +134,7 @@ def score_cells(
         msg = f"chunk is {chunk}; it must be 1 or more"
         raise ConfigError(msg)
     wanted = sorted(select_signatures(signatures), key=lambda signature: signature.name)
+    _check_names(wanted)
     with open_cells(source, layer=layer, gene_column=gene_column) as cells:
         found = _resolve(cells)
         coverage, kept = _judge_sets(cells, found, wanted, min_coverage)
@@ -152,6 +153,15 @@ def score_cells(
         notices=(*_tell_genes(found), *tally.tell()),
         scores=pl.concat(frames) if out is None else None,
     )
+
+
+def _check_names(wanted: Sequence[Signature]) -> None:
+    """Refuse sets that cannot each be a column."""
+    names = [CELL, DETECTED, *(signature.name for signature in wanted)]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        msg = f"each set needs a name of its own, other than {CELL} and {DETECTED}: {', '.join(twice)}"
+        raise ConfigError(msg)
 
 
 def _resolve(cells: CellSource) -> pl.DataFrame:
@@ -227,21 +237,13 @@ class _Tally:
 
     def tell(self) -> list[str]:
         """Return what the user must know."""
-        told: list[str] = []
-        if self.empty:
-            told.append(
-                f"{self.empty:,} cells have no score: no gene was detected, or all values are the same"
-            )
-        if self.negative:
-            told.append(
-                f"{self.negative:,} cells have values below 0, as scaled values have: genes then compare by "
-                "their place among the cells, not by how much of them there is"
-            )
-        if self.odd:
-            told.append(
-                f"{self.odd:,} cells have values that are not finite: those genes are not measured there"
-            )
-        return told
+        texts = {
+            "without a score, as no gene was detected or all values are the same": self.empty,
+            "with values below 0, as scaled values have: genes then compare by their place among the "
+            "cells, not by how much of them there is": self.negative,
+            "with values that are not finite: those genes are not measured there": self.odd,
+        }
+        return [f"{n:,} cell{'s' * (n > 1)} {text}" for text, n in texts.items() if n]
 
 
 def _score_blocks(
