@@ -74,11 +74,12 @@ def build(
     source = read_request(study, None)
     prepared = prepare_expression(source, scale=scale)
     matrix, notices = choose_tumours(source, prepared)
-    made = build_reference(matrix, signatures, name=name, platform=platform)
-    folder = save_reference(made, overwrite=replace)
     if not quiet:
         for notice in (*prepared.notices, *notices):
             screen.err().print(f"  {notice}", markup=False)
+    made = build_reference(matrix, signatures, name=name, platform=platform)
+    folder = save_reference(made, overwrite=replace)
+    if not quiet:
         held = sum(method == "reference_z" for method, _ in made.scores)
         size = f"{made.tumours} tumours, {len(made.genes)} genes, scores of {held} gene sets"
         screen.out().print(f"{name}: {size}, in {folder}", markup=False)

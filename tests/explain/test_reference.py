@@ -228,3 +228,19 @@ def test_commands_build_and_list(
     assert (row["name"], row["tumours"], row["platform"]) == ("mine", 25, "array")
     assert main(["reference", "list"]) == 0
     assert "mine: 25 tumours" in capsys.readouterr().out
+
+
+def test_a_table_that_cannot_be_used_is_told_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HCCRESIST_HOME", str(tmp_path / "home"))
+    patients, samples, expression = real_study()
+    shares = expression.with_columns(pl.exclude("gene") / 20)
+    for name, frame in (("patients", patients), ("samples", samples), ("expression", shares)):
+        frame.write_csv(tmp_path / f"{name}.csv")
+    assert main(["reference", "build", str(tmp_path), "--name", "mine"]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Name its scale (counts, linear, log, centred)" in told
+    assert "the study has 0 that can be used" in told
+    assert main(["reference", "build", str(tmp_path), "--name", "mine", "--scale", "log", "--quiet"]) == 0
+    assert capsys.readouterr().out == ""
