@@ -43,11 +43,13 @@ class Covariate:
     def columns(self, rows: Bools) -> dict[str, Floats]:
         """Return columns for a regression on the chosen patients, none of them constant.
 
-        Words become one column of 0 and 1 for each group but the most frequent of these patients.
+        Numbers are in standard deviations from the mean; words become one column of 0 and 1 for each
+        group but the most frequent of these patients.
         """
         if self.numbers is not None:
             values = self.numbers[rows]
-            return {self.name: values} if np.ptp(values) > 0 else {}
+            spread = float(values.std()) if len(values) else 0.0
+            return {self.name: (values - values.mean()) / spread} if spread > 0 else {}
         words = [str(word) for word, chosen in zip(self.words, rows, strict=True) if chosen]
         groups = sorted(set(words), key=lambda word: (-words.count(word), word))
         return {

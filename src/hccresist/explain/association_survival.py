@@ -1,37 +1,28 @@
 """Cox regression of a feature: alone, with covariates, with an interaction, and over time.
 
-The models are those of lifelines (Efron's ties, delayed entry). Proportional hazards are checked by
-the scaled Schoenfeld residuals of the feature against the rank of time.
-
-References
-----------
-Cox DR. J R Stat Soc B 1972;34:187–220. Efron B. J Am Stat Assoc 1977;72:557–565,
-doi:10.1080/01621459.1977.10480613. Grambsch PM, Therneau TM. Biometrika 1994;81:515–526,
-doi:10.1093/biomet/81.3.515 (proportional hazards).
+Efron's ties and delayed entry (`association_cox`). Proportional hazards are checked by the scaled
+Schoenfeld residuals of the feature against the rank of time.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from hccresist.explain.association_cox import CoxFit, Episodes, check_hazards, fit_model
 from hccresist.explain.association_tests import Bools, Fit, Floats
 from hccresist.outcomes.groups import Z
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 PH_LEVEL: Final = 0.05
 """Below this p of the check, a note says that the hazard ratio may change over time."""
 
-_NEVER: Final = -1.0
-"""Entry of those observed from day 0, so that an event on day 0 itself counts."""
+_CHECKED: Final = 10
+"""Events from which on proportional hazards are checked."""
+
+_ENDLESS: Final = "the likelihood has no finite maximum"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,36 +65,30 @@ def fit_cox(times: Times, terms: Mapping[str, Floats], *, term: str, check: bool
     term
         The term whose hazard ratio is wanted.
     check
-        Check proportional hazards, and note where they are doubtful. It needs 10 events, and
-        everybody observed from day 0: lifelines does not check under delayed entry.
+        Check proportional hazards where there are 10 events, and note where they are doubtful.
     """
-    import pandas as pd  # noqa: PLC0415  (the command line starts without pandas and lifelines)
-    from lifelines import CoxPHFitter  # noqa: PLC0415
-
     fit = Fit(n=len(times.days), events=int(times.event.sum()))
     problem = _problem(times, terms[term], terms)
     if problem:
         return fit.noting(f"not estimable: {problem}")
-    frame = pd.DataFrame({**terms, "__days": times.days, "__event": times.event})
-    late = bool((times.entry > 0).any())
-    columns = {"duration_col": "__days", "event_col": "__event"}
-    if late:
-        frame["__entry"] = np.where(times.entry > 0, times.entry, _NEVER)
-        columns["entry_col"] = "__entry"
-    model = CoxPHFitter()
-    failed = _attempt(partial(model.fit, frame, **columns))
-    if failed:
-        return fit.noting(f"not estimable: {failed}")
-    fit = _ratio(fit, model, term)
-    if not check or fit.events < 10:
+    episodes = Episodes(start=_start(times), stop=times.days, event=times.event)
+    model = fit_model(episodes, np.column_stack(list(terms.values())))
+    if model is None:
+        return fit.noting(f"not estimable: {_ENDLESS}")
+    at = list(terms).index(term)
+    fit = _ratio(fit, model, at)
+    if not check or fit.events < _CHECKED:
         return fit
-    return fit.noting(_LATE if late else _check_hazards(model, frame, term))
+    p = check_hazards(episodes, model, term=at)
+    return fit.noting(f"hazards may not be proportional (p {p:.2g})" if p < PH_LEVEL else "")
 
 
-_LATE: Final = "proportional hazards not checked: delayed entry"
+def _start(times: Times) -> Floats:
+    """Return when each patient is at risk from; who is there from day 0 is at risk on day 0 itself."""
+    return np.where(times.entry > 0, times.entry, -np.inf)
 
 
-def fit_over_time(times: Times, since: Floats, *, term: str = "exposed") -> Fit:
+def fit_over_time(times: Times, since: Floats) -> Fit:
     """Return the hazard ratio of an exposure that begins during follow-up, by time-dependent Cox.
 
     A patient counts as unexposed until the day on which the exposure was known, and as exposed
@@ -115,38 +100,27 @@ def fit_over_time(times: Times, since: Floats, *, term: str = "exposed") -> Fit:
         Observation of each patient.
     since
         Day from which the exposure was known, infinite for those never exposed; shape = (n,).
-    term
-        Name of the exposure in messages.
     """
-    import pandas as pd  # noqa: PLC0415
-    from lifelines import CoxTimeVaryingFitter  # noqa: PLC0415
-
     fit = Fit(n=len(times.days), events=int(times.event.sum()))
-    rows = _episodes(times, since, term=term)
+    episodes, exposed = _split(times, since)
     for side, level in (("with", 1.0), ("without", 0.0)):
-        if not rows["event"][rows[term] == level].any():
+        if not episodes.event[exposed == level].any():
             return fit.noting(f"not estimable: no event in patients {side} it")
-    columns = {"id_col": "id", "event_col": "event", "start_col": "start", "stop_col": "stop"}
-    model = CoxTimeVaryingFitter()
-    failed = _attempt(partial(model.fit, pd.DataFrame(rows), **columns))
-    return fit.noting(f"not estimable: {failed}") if failed else _ratio(fit, model, term)
+    model = fit_model(episodes, exposed[:, None])
+    return fit.noting(f"not estimable: {_ENDLESS}") if model is None else _ratio(fit, model, 0)
 
 
-def _episodes(times: Times, since: Floats, *, term: str) -> dict[str, npt.NDArray[Any]]:
-    """Return each patient's time before and after the exposure, as rows from start to stop."""
-    start = np.where(times.entry > 0, times.entry, _NEVER)
-    who = np.arange(len(start))
-    before = since > start
-    after = since < times.days
+def _split(times: Times, since: Floats) -> tuple[Episodes, Floats]:
+    """Return each patient's time before and after the exposure, and whether a row is exposed."""
+    start = _start(times)
+    before, after = since > start, since < times.days
     stop = np.where(after, since, times.days)
-    parts: dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]]] = {
-        "id": (who[before], who[after]),
-        "start": (start[before], np.maximum(since, start)[after]),
-        "stop": (stop[before], times.days[after]),
-        "event": ((times.event & ~after)[before], times.event[after]),
-        term: (np.zeros(int(before.sum())), np.ones(int(after.sum()))),
-    }
-    return {name: np.concatenate(pair) for name, pair in parts.items()}
+    episodes = Episodes(
+        start=np.concatenate([start[before], np.maximum(since, start)[after]]),
+        stop=np.concatenate([stop[before], times.days[after]]),
+        event=np.concatenate([(times.event & ~after)[before], times.event[after]]),
+    )
+    return episodes, np.repeat([0.0, 1.0], [int(before.sum()), int(after.sum())])
 
 
 def _problem(times: Times, feature: Floats, terms: Mapping[str, Floats]) -> str:
@@ -166,48 +140,13 @@ def _problem(times: Times, feature: Floats, terms: Mapping[str, Floats]) -> str:
     return ""
 
 
-def _attempt(work: Callable[[], object]) -> str:
-    """Run a fit of lifelines; return what went wrong in a few words, empty where nothing did.
+def _ratio(fit: Fit, model: CoxFit, at: int) -> Fit:
+    from scipy.special import chdtrc  # noqa: PLC0415  (the command line starts without SciPy)
 
-    Of the warnings only those of the Newton steps count: lifelines also warns, before it fits, of
-    what might go wrong, for example where every exposed patient has the event.
-    """
-    from lifelines.exceptions import ConvergenceError  # noqa: PLC0415
-
-    with warnings.catch_warnings(record=True) as seen:
-        warnings.simplefilter("always")
-        try:
-            work()
-        except (ConvergenceError, np.linalg.LinAlgError):
-            return _ENDLESS
-    told = [str(item.message) for item in seen]
-    return _ENDLESS if any(sign in text for text in told for sign in _FAILURES) else ""
-
-
-_ENDLESS: Final = "the likelihood has no finite maximum"
-_FAILURES: Final = ("failed to converge", "delta) is still high", "suspiciously close to 0")
-
-_WIDEST: Final = 10.0
-"""Standard error of a log hazard ratio beyond which the maximum is called endless."""
-
-
-def _ratio(fit: Fit, model: Any, term: str) -> Fit:  # noqa: ANN401
-    from scipy.special import chdtrc  # noqa: PLC0415
-
-    value, error = float(model.params_[term]), float(model.standard_errors_[term])
-    if not np.isfinite(value + error) or not 0 < error < _WIDEST:
-        return fit.noting(f"not estimable: {_ENDLESS}")
+    value, error = float(model.beta[at]), float(np.sqrt(model.covariance[at, at]))
     effect, low, high = (float(np.exp(value + side * Z * error)) for side in (0, -1, 1))
     p = float(chdtrc(1, (value / error) ** 2))
     return replace(fit, measure="hazard ratio", effect=effect, low=low, high=high, p=p)
-
-
-def _check_hazards(model: Any, frame: pd.DataFrame, term: str) -> str:  # noqa: ANN401
-    from lifelines.statistics import proportional_hazard_test  # noqa: PLC0415
-
-    found = proportional_hazard_test(model, frame, time_transform="rank").summary
-    p = float(found.loc[term, "p"])
-    return f"hazards may not be proportional (p {p:.2g})" if p < PH_LEVEL else ""
 
 
 def score_statistics(times: Times, rows: Floats) -> Floats:
@@ -230,16 +169,10 @@ def score_statistics(times: Times, rows: Floats) -> Floats:
         Shape = (n_rows,); 0 where the value never varies among those at risk.
     """
     at = np.flatnonzero(times.event)
-    entry = np.where(times.entry > 0, times.entry, _NEVER)
+    entry = _start(times)
     risk = (times.days[None, :] >= times.days[at, None]) & (entry[None, :] < times.days[at, None])
     weight = risk / risk.sum(axis=1, keepdims=True)
     mean, square = rows @ weight.T, rows**2 @ weight.T
     variance = (square - mean**2).sum(axis=1)
     gap = (rows[:, at] - mean).sum(axis=1)
     return np.where(variance > 1e-12, gap / np.sqrt(np.maximum(variance, 1e-12)), 0.0)
-
-
-def dummies(groups: Sequence[str], *, reference: str) -> dict[str, Floats]:
-    """Return one column of 0 and 1 for each group but the reference, in alphabetical order."""
-    names = sorted(set(groups) - {reference})
-    return {name: np.array([float(group == name) for group in groups]) for name in names}

@@ -216,6 +216,8 @@ def judge_terms(fit: Fit, terms: int, *, carriers: int | None = None) -> Fit:
     carriers
         The smaller of the patients with and without a two-valued feature; ``None`` for others.
     """
+    if fit.effect is None:
+        return fit
     if fit.events < FEW_EVENTS_PER_TERM * terms:
         said = f"{fit.events} events for {terms} term{'s' if terms > 1 else ''}"
         return fit.withheld(f"{said}, {FEW_EVENTS_PER_TERM} for each are needed")
