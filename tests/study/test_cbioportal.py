@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hccresist.cli import main
 from hccresist.errors import InputError
 from hccresist.explain.alterations import call_alterations
+from hccresist.study import tab
 from hccresist.study.read import read_study
 from hccresist.study.study import Study
 
@@ -182,6 +183,26 @@ def test_files_are_found_by_name_where_no_meta_file_names_them(folder: Path) -> 
     study = read_study(folder)
     assert set(study.tables) == {"patients", "survival", "samples", "alterations"}
     assert any("data_mrna.txt" in w.problem for w in study.warnings if w.code == "not-read")
+
+
+@pytest.mark.parametrize("size", [1, 40, 64, 100])
+def test_a_file_read_in_parts_gives_the_same(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    (folder / "data_cna.txt").write_text(CNA + "FGF19\t9965\t-2\t-2\nGENEX\t1\t2\t0\n")
+    whole = read_study(folder)
+    monkeypatch.setattr(tab, "PART_BYTES", size)
+    parts = read_study(folder)
+    assert parts.warnings == whole.warnings
+    for name in whole.tables:
+        assert table(parts, name).equals(table(whole, name))
+
+
+def test_lines_are_right_in_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tab, "PART_BYTES", 30)
+    edit(folder, "data_mrna.txt", "5\tNA", "5\thigh")
+    with pytest.raises(InputError, match=r"data_mrna\.txt line 4, P2-01"):
+        read_study(folder)
 
 
 def test_patients_may_stand_in_the_sample_file_alone(folder: Path) -> None:

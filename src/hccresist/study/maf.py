@@ -18,7 +18,7 @@ import polars as pl
 from hccresist.study.issues import nearest
 from hccresist.study.rows import Place
 from hccresist.study.study import ROW, RawTable, Source
-from hccresist.study.tab import Text, load_text, open_tab, read_tab
+from hccresist.study.tab import Tab, Text, load_text, open_tab, read_parts, read_tab
 from hccresist.study.values import is_missing
 
 GENE_COLUMNS: Final = ("Hugo_Symbol", "Entrez_Gene_Id")
@@ -226,25 +226,46 @@ def read_copy_number(text: Text, place: Place) -> pl.DataFrame | None:
         place.error("missing-column", "column 'Hugo_Symbol' is missing", line=1, found=found, hint=hint)
         return None
     samples = [header for header in tab.headers if header not in names.values() and header]
-    frame = read_tab(tab, place, columns=(names["Hugo_Symbol"], *samples))
-    if frame is None:
+    if taken := sorted({"gene", ROW} & set(samples)):
+        hint = "Rename the sample: the name is used inside."
+        place.error("reserved-column", f"no sample can be called '{taken[0]}'", column=taken[0], hint=hint)
         return None
-    frame = one_row_a_name(frame.rename({names["Hugo_Symbol"]: "gene"}), place)
-    values, bad = _discrete(frame, samples)
-    if bad:
-        _tell_values(frame, bad, place)
-        return None
-    return _melt(frame.select("gene", ROW).hstack(values), samples, place)
+    return _read_discrete(tab, names["Hugo_Symbol"], samples, place=place)
 
 
-def one_row_a_name(frame: pl.DataFrame, place: Place) -> pl.DataFrame:
-    """Return rows with a gene, the first of each name; tell how many others there were."""
-    frame = frame.with_columns(pl.col("gene").str.strip_chars()).filter(pl.col("gene").is_not_null())
-    single = frame.filter(pl.col("gene") != "").unique("gene", keep="first", maintain_order=True)
-    if n := frame.height - single.height:
-        problem = f"{n} rows name a gene that stands in the file already, and were left out"
+def _read_discrete(tab: Tab, gene: str, samples: Sequence[str], *, place: Place) -> pl.DataFrame | None:
+    """Read a matrix part by part; the first row of a gene is kept."""
+    seen: set[str] = set()
+    rows: list[pl.DataFrame] = []
+    twice = 0
+    for part in read_parts(tab, place, columns=(gene, *samples)):
+        if part is None:
+            return None
+        named = part.rename({gene: "gene"}).with_columns(pl.col("gene").str.strip_chars()).drop_nulls("gene")
+        single = named.filter(~pl.col("gene").is_in(list(seen))).unique(
+            "gene", keep="first", maintain_order=True
+        )
+        twice += named.height - single.height
+        seen.update(single["gene"].to_list())
+        values, bad = _discrete(single, samples)
+        if bad:
+            _tell_values(single, bad, place)
+            return None
+        rows.append(_melt(single.select("gene", ROW).hstack(values), samples))
+    _tell_parts(len(seen - {g for g in seen if g.upper() in copy_number_genes()}), twice, place)
+    return pl.concat(rows)
+
+
+def _tell_parts(others: int, twice: int, place: Place) -> None:
+    if twice:
+        problem = f"{twice:,} rows name a gene that stands in the file already, and were left out"
         place.warning("duplicate-gene", problem, column="gene", hint="The first row of a gene is kept.")
-    return single
+    if others:
+        place.warning(
+            "copy-number-in-part",
+            f"of {others:,} genes that no rule asks about only -2 and 2 were read",
+            hint="Gains, losses and unchanged genes are kept for the genes of the alteration rules.",
+        )
 
 
 def _discrete(frame: pl.DataFrame, samples: Sequence[str]) -> tuple[pl.DataFrame, list[str]]:
@@ -278,20 +299,14 @@ def _tell_values(frame: pl.DataFrame, bad: Sequence[str], place: Place) -> None:
     )
 
 
-def _melt(frame: pl.DataFrame, samples: Sequence[str], place: Place) -> pl.DataFrame:
+def _melt(frame: pl.DataFrame, samples: Sequence[str]) -> pl.DataFrame:
+    """Return a row for each value that is kept."""
     asked = pl.col("gene").str.to_uppercase().is_in(list(copy_number_genes()))
     far = pl.any_horizontal(pl.col(name).abs() >= 2 for name in samples) if samples else pl.lit(value=False)
     rows = frame.filter(asked | far).unpivot(
         on=list(samples), index=["gene", ROW], variable_name="sample_id", value_name="value"
     )
     rows = rows.filter(pl.col("value").is_not_null() & (asked | (pl.col("value").abs() >= 2)))
-    n = frame.height - frame.filter(asked).height
-    if n:
-        place.warning(
-            "copy-number-in-part",
-            f"of {n:,} genes that no rule asks about only -2 and 2 were read",
-            hint="Gains, losses and unchanged genes are kept for the genes of the alteration rules.",
-        )
     change = pl.col("value").cast(pl.String).str.strip_suffix(".0")
     return rows.select("sample_id", "gene", change=change, kind=pl.lit(COPY_NUMBER), **{ROW: ROW})
 

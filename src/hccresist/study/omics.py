@@ -16,7 +16,7 @@ from hccresist.study.maf import join_alterations
 from hccresist.study.policies import Policies
 from hccresist.study.rows import Place
 from hccresist.study.study import ROW, RawTable, Source, Study, StudyConfig
-from hccresist.study.tab import Tab, read_tab
+from hccresist.study.tab import Tab, read_parts
 from hccresist.study.tables import SCHEMAS
 from hccresist.study.values import Cells, is_missing, read_cells
 
@@ -97,9 +97,21 @@ def read_matrix(
         ``gene``, one column of numbers a sample (null: not measured), and `ROW`.
     """
     samples = [h for h in tab.headers if h and h not in names] if wanted is None else list(wanted)
-    frame = read_tab(tab, place, columns=(*names, *samples))
-    if frame is None:
+    if taken := sorted({"gene", ROW} & set(samples)):
+        hint = "Rename the sample: the name is used inside."
+        place.error("reserved-column", f"no sample can be called '{taken[0]}'", column=taken[0], hint=hint)
         return None
+    parts: list[pl.DataFrame] = []
+    for part in read_parts(tab, place, columns=(*names, *samples)):
+        if part is None:
+            return None
+        parts.append(_as_numbers(part, names, samples, place=place))
+    return pl.concat(parts)
+
+
+def _as_numbers(
+    frame: pl.DataFrame, names: Sequence[str], samples: Sequence[str], *, place: Place
+) -> pl.DataFrame:
     genes = [pl.col(name).str.strip_chars() for name in names]
     named = [pl.when(gene.str.to_lowercase().is_in(["", "na", "---"]).not_()).then(gene) for gene in genes]
     columns = [_numbers(frame, name, place) for name in samples]

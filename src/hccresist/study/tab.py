@@ -10,7 +10,7 @@ import csv
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +25,8 @@ from hccresist.study.study import ROW
 
 MAX_BYTES: Final = 3_000_000_000
 """Largest text, unpacked, that is read whole."""
+PART_BYTES: Final = 32_000_000
+"""Text of a table that is taken apart at once."""
 _CHUNK: Final = 16_000_000
 _GZIP: Final = b"\x1f\x8b"
 _LFS: Final = b"version https://git-lfs"
@@ -197,16 +199,61 @@ def read_tab(tab: Tab, place: Place, *, columns: Iterable[str] | None = None) ->
         Rows that have as many values as the header; blank lines and comments are left out. ``None``
         where the table cannot be read.
     """
-    body, lines = _whole_lines(tab, place)
-    wanted = tab.headers if columns is None else tuple(name for name in tab.headers if name in set(columns))
+    parts = list(read_parts(tab, place, columns=columns))
+    whole = [part for part in parts if part is not None]
+    return pl.concat(whole) if len(whole) == len(parts) else None
+
+
+def read_parts(
+    tab: Tab, place: Place, *, columns: Iterable[str] | None = None
+) -> Iterator[pl.DataFrame | None]:
+    """Yield the rows of a table part by part, so that a wide matrix never stands in memory as text.
+
+    Parameters
+    ----------
+    tab, place, columns
+        As in `read_tab`.
+
+    Yields
+    ------
+    pl.DataFrame or None
+        At least one part, perhaps without rows; ``None`` comes last where the table cannot be read.
+    """
+    kept = None if columns is None else set(columns)
+    wanted = [name for name in tab.headers if kept is None or name in kept]
+    start, line = 0, tab.first_line
+    while True:
+        stop = _part_end(tab.body, start)
+        part = _read_part(tab.body[start:stop], tab, place, wanted=wanted, line=line)
+        yield part
+        if part is None or stop >= len(tab.body):
+            return
+        start, line = stop, line + tab.body.count(b"\n", start, stop)
+
+
+def _part_end(body: bytes, start: int) -> int:
+    """Return the end of the part that begins here: whole lines."""
+    if start + PART_BYTES >= len(body):
+        return len(body)
+    stop = body.rfind(b"\n", start, start + PART_BYTES) + 1
+    if stop <= start:
+        stop = body.find(b"\n", start + PART_BYTES) + 1
+    return stop if stop > start else len(body)
+
+
+def _read_part(
+    body: bytes, tab: Tab, place: Place, *, wanted: Sequence[str], line: int
+) -> pl.DataFrame | None:
+    body, lines = _whole_lines(body, place, columns=len(tab.headers), line=line)
     if not lines.size:
         return pl.DataFrame(schema=dict.fromkeys(wanted, pl.String) | {ROW: pl.Int64})
+    at = {name: n for n, name in enumerate(tab.headers)}
     try:
         frame = pl.read_csv(
             BytesIO(body),
             separator="\t",
             has_header=False,
-            columns=[tab.headers.index(name) for name in wanted],
+            columns=[at[name] for name in wanted],
             quote_char='"' if tab.quoted else None,
             infer_schema=False,
         )
@@ -214,27 +261,31 @@ def read_tab(tab: Tab, place: Place, *, columns: Iterable[str] | None = None) ->
         reason = str(error).partition("\n")[0]
         place.error("unreadable-file", f"the table cannot be read: {reason}", hint=_HINT)
         return None
+    if frame.height != lines.size:
+        problem = "a value in quotes runs over the end of its line"
+        place.error("unbalanced-quote", problem, line=int(lines[0]), hint=_HINT)
+        return None
     frame.columns = list(wanted)
     return frame.with_columns(pl.Series(ROW, lines, dtype=pl.Int64))
 
 
-def _whole_lines(tab: Tab, place: Place) -> tuple[bytes, NDArray[np.int64]]:
+def _whole_lines(body: bytes, place: Place, *, columns: int, line: int) -> tuple[bytes, NDArray[np.int64]]:
     """Return the lines that have as many values as the header, and their numbers; tell the others."""
-    body = tab.body if tab.body.endswith(b"\n") or not tab.body else tab.body + b"\n"
+    body = body if body.endswith(b"\n") or not body else body + b"\n"
     buffer = np.frombuffer(body, dtype=np.uint8)
     ends = np.flatnonzero(buffer == ord("\n"))
     starts = np.concatenate(([0], ends[:-1] + 1)) if len(ends) else ends
     counts = np.diff(np.searchsorted(np.flatnonzero(buffer == ord("\t")), ends), prepend=0) + 1
-    lines = tab.first_line + np.arange(len(ends))
+    lines = line + np.arange(len(ends))
     skip = (ends == starts) | (buffer[np.minimum(starts, max(len(buffer) - 1, 0))] == ord("#"))
-    ragged = (counts != len(tab.headers)) & ~skip
+    ragged = (counts != columns) & ~skip
     if ragged.any():
         place.tell(
             pl.DataFrame({ROW: lines[ragged], "found": counts[ragged]}),
             "ragged-row",
             "the row does not have as many values as the header",
             found="found",
-            expected=f"{len(tab.headers)} values",
+            expected=f"{columns} values",
             hint="The file may be cut short, or was edited by hand: fetch it again.",
         )
     good = ~(skip | ragged)
