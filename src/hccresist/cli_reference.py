@@ -113,10 +113,10 @@ def list_all(*, json: Json = False) -> int:
 
 
 def _read_sets(paths: list[Path]) -> tuple[Signature, ...]:
-    from hccresist.explain.signatures import read_gmt, read_signatures  # noqa: PLC0415
+    from hccresist.explain.signatures import gather_signatures  # noqa: PLC0415
     from hccresist.study.issues import IssueLog  # noqa: PLC0415
 
     log = IssueLog()
-    own = [signature for path in paths for signature in read_gmt(path, log=log)]
+    signatures = gather_signatures(paths, log=log)
     log.raise_if_errors()
-    return (*read_signatures(), *own)
+    return signatures

@@ -14,6 +14,7 @@ from hccresist.explain.signatures import (
     OWN_MECHANISM,
     STATUSES,
     Signature,
+    gather_signatures,
     read_gmt,
     read_missing,
     read_not_measurable,
@@ -178,3 +179,17 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     log = IssueLog()
     assert read_gmt(tmp_path / "none.gmt", log=log) == ()
     assert log.errors[0].code == "missing-file"
+
+
+def test_a_name_is_there_once_over_all_files(tmp_path: Path) -> None:
+    one, two = tmp_path / "one.gmt", tmp_path / "two.gmt"
+    one.write_text("mine\t\tTP53\nHALLMARK_HYPOXIA\t\tVEGFA\n", encoding="utf-8")
+    two.write_text("other\t\tMYC\nmine_UP\t\tMYC\nmine_DN\t\tAFP\n", encoding="utf-8")
+    log = IssueLog()
+    found = gather_signatures([one, two], log=log)
+    assert [(issue.file, issue.line, issue.found) for issue in log.errors] == [
+        ("one.gmt", 2, "HALLMARK_HYPOXIA"),
+        ("two.gmt", 3, "mine"),
+    ]
+    assert [signature.name for signature in found if signature.kind == "own"] == ["mine", "other"]
+    assert len(found) == len(read_signatures()) + 2

@@ -124,7 +124,25 @@ def select_signatures(
     return tuple(signature for signature in signatures if signature.kind in wanted)
 
 
-def read_gmt(path: Path, *, log: IssueLog, mechanisms: Iterable[str] | None = None) -> tuple[Signature, ...]:
+def gather_signatures(paths: Iterable[Path], *, log: IssueLog) -> tuple[Signature, ...]:
+    """Return the signatures of the package and those of own GMT files; a name may be there once.
+
+    Parameters
+    ----------
+    paths
+        Own GMT files.
+    log
+        Takes every problem of every file.
+    """
+    found = list(read_signatures())
+    for path in paths:
+        found += read_gmt(path, log=log, taken=[signature.name for signature in found])
+    return tuple(found)
+
+
+def read_gmt(
+    path: Path, *, log: IssueLog, mechanisms: Iterable[str] | None = None, taken: Iterable[str] = ()
+) -> tuple[Signature, ...]:
     """Read own gene sets from a GMT file.
 
     A line is name, second column, genes, separated by tabs. The second column may begin with a
@@ -139,6 +157,8 @@ def read_gmt(path: Path, *, log: IssueLog, mechanisms: Iterable[str] | None = No
         Takes every problem: what cannot be used is an error, a symbol that is lost a warning.
     mechanisms
         Keys that the second column may name; those of the package's taxonomy if not given.
+    taken
+        Names that other sets have already.
 
     Returns
     -------
@@ -151,7 +171,12 @@ def read_gmt(path: Path, *, log: IssueLog, mechanisms: Iterable[str] | None = No
     for line in lines:
         pairs.setdefault(_split_half(line.name)[0], []).append(line)
     sets = [_join_halves(name, pair, known, file=path.name, issues=log) for name, pair in pairs.items()]
-    return tuple(sorted((found for found in sets if found), key=lambda found: found.name))
+    own = sorted((found for found in sets if found), key=lambda found: found.name)
+    others = frozenset(taken)
+    for signature in own:
+        if signature.name in others:
+            _tell_taken(signature, file=path.name, issues=log)
+    return tuple(signature for signature in own if signature.name not in others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +285,12 @@ def _tell_lost(lost: list[str], line: _Line, *, file: str, issues: IssueLog) -> 
         found=shown,
         hint="Use approved symbols of human genes, Ensembl genes or Entrez numbers.",
     )
+
+
+def _tell_taken(signature: Signature, *, file: str, issues: IssueLog) -> None:
+    hint = "Rename it: another gene set has this name."
+    line = int(signature.source.rpartition(" ")[2])
+    issues.error("repeated-set", "the name is taken", file=file, line=line, found=signature.name, hint=hint)
 
 
 def _split_half(name: str) -> tuple[str, str]:
