@@ -80,11 +80,20 @@ def test_contradicting_directions_turn_round_with_the_state(study):
 
 
 def test_too_little_of_what_brings_resistance_is_no_finding(study):
-    """ABCB1: more of it carries drugs out; no row of the base says that less of it brings resistance."""
-    low = matches(study, gene_states(["S1"], ["ABCB1"], np.array([[-3.0]]), against="x"))
-    assert low.height == 0
-    high = matches(study, gene_states(["S1"], ["ABCB1"], np.array([[3.0]]), against="x"))
-    assert high.filter(pl.col("stance") == "for").height > 0
+    """Genes of which every finding says that more of them brings resistance: less of them says nothing."""
+    genes = BASE.marks.join(BASE.findings.select("record_id", "entity_type"), on="record_id")
+    genes = genes.filter(pl.col("kind") == "response", pl.col("entity_type") == "gene")
+    only = genes.group_by("subject").agg(
+        (pl.col("side").cast(pl.String) == "adverse").all() & (pl.col("aspect") == "amount").all()
+    )
+    named = only.filter(pl.col("side"))["subject"].sort().to_list()
+    members = set(BASE.marks["members"].explode().drop_nulls())
+    one_sided = [gene for gene in named if gene not in members]
+    assert len(one_sided) > 20
+    column = np.full((len(one_sided), 1), 3.0)
+    high = matches(study, gene_states(["S1"], one_sided, column, against="x"))
+    assert set(high["stance"].cast(pl.String)) == {"for"}
+    assert matches(study, gene_states(["S1"], one_sided, -column, against="x")).height == 0
 
 
 def test_mechanism_scores_match_processes_of_that_mechanism_only(study):
