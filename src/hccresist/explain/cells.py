@@ -214,9 +214,9 @@ def _build_universe(cells: CellSource, found: pl.DataFrame, kept: Sequence[Signa
     members = find_members(genes, kept)
     place = np.full(len(cells.columns), -1, dtype=np.int64)
     place[columns] = np.arange(columns.size)
-    member = np.full(len(cells.columns), -1, dtype=np.int64)
+    member = np.full(len(cells.columns), -1, dtype=np.int32)
     member[columns[members.rows]] = np.arange(members.rows.size)
-    return Universe(genes, columns, place, member, members)
+    return Universe(genes, columns, place, member, columns.size == place.size, members)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,16 @@ others are looked up, and only where a set needs them. The score is that of `hcc
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hccresist.explain.matrix import Matrix
 from hccresist.explain.scoring_core import Bools, Floats, Members, compute_rank_scores, join_halves
+
+_STRIP: Final = 256
+"""Rows that are worked on at a time: they stay in the cache."""
 
 Values = NDArray[Any]
 
@@ -32,6 +35,8 @@ class Universe:
         For each column of the file: its number among `genes`, or -1.
     member
         For each column of the file: its number among the rows of `members`, or -1.
+    whole
+        Every column is ranked.
     members
         Which gene belongs to which set.
     """
@@ -39,7 +44,8 @@ class Universe:
     genes: tuple[str, ...]
     columns: NDArray[np.int64]
     place: NDArray[np.int64]
-    member: NDArray[np.int64]
+    member: NDArray[np.int32]
+    whole: bool
     members: Members
 
 
@@ -91,14 +97,18 @@ def score_sparse(rows: Any, universe: Universe) -> Scored:  # noqa: ANN401  (sci
 
     What is not stored is 0. Rows that hold a value that is not finite go through `score_dense`.
     """
-    cells = rows.shape[0]
-    owner = np.repeat(np.arange(cells), np.diff(rows.indptr))
-    odd = np.zeros(cells, dtype=bool)
-    keep = (universe.place[rows.indices] >= 0) & (rows.data != 0)
-    if rows.data.dtype.kind == "f":
-        odd[owner[keep & ~np.isfinite(rows.data)]] = True
-    data, owner, member = rows.data[keep], owner[keep], universe.member[rows.indices[keep]]
-    scores, detected, negative = _score_stored(data, owner, member, _Shape(cells, universe))
+    cells, starts = int(rows.shape[0]), rows.indptr.astype(np.int64)
+    parts = [
+        _score_strip(
+            rows.data[starts[first] : starts[last]],
+            rows.indices[starts[first] : starts[last]],
+            starts[first : last + 1] - starts[first],
+            universe,
+        )
+        for first in range(0, cells, _STRIP)
+        for last in (min(first + _STRIP, cells),)
+    ]
+    scores, detected, negative, odd = (np.concatenate(part) for part in zip(*parts, strict=True))
     if not odd.any():
         return Scored(scores, detected, negative, odd)
     numbers = np.flatnonzero(odd)
@@ -111,52 +121,83 @@ def score_sparse(rows: Any, universe: Universe) -> Scored:  # noqa: ANN401  (sci
     return Scored(scores, detected, negative, odd, found)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    cells: int
-    universe: Universe
+_Strip = tuple[Floats, NDArray[np.int64], Bools, Bools]
 
 
-def _score_stored(
-    data: Values, owner: NDArray[np.int64], member: NDArray[np.int64], shape: _Shape
-) -> tuple[Floats, NDArray[np.int64], Bools]:
-    """Return scores (cells × sets), genes above 0, and where values are below 0.
-
-    From the values of kept genes that are not 0, row by row.
-    """
-    genes, members = len(shape.universe.genes), shape.universe.members
-    stored = np.bincount(owner, minlength=shape.cells)
-    negative = np.bincount(owner[data < 0], minlength=shape.cells)
-    zeros = genes - stored
-    middle = negative + (zeros + 1) / 2.0  # average rank of the zeros; unused where there are none
+def _score_strip(
+    data: Values, columns: NDArray[Any], starts: NDArray[np.int64], universe: Universe
+) -> _Strip:
+    """Return scores (cells × sets), genes above 0, where values are below 0, and where not finite."""
+    cells = starts.size - 1
+    keep = (data != 0) if universe.whole else (data != 0) & (universe.place[columns] >= 0)
+    if not keep.all():
+        data, columns, starts = data[keep], columns[keep], _count_before(keep)[starts]
+    odd = _find_rows(~np.isfinite(data), starts) if data.dtype.kind == "f" else np.zeros(cells, dtype=bool)
+    below = _count_before(data < 0) if data.size and np.fmin.reduce(data) < 0 else None
+    negative = np.zeros(cells, dtype=np.int64) if below is None else np.diff(below[starts])
+    stored = np.diff(starts)
+    zeros = len(universe.genes) - stored
+    member = universe.member[columns]
     wanted = member >= 0
-    starts = np.concatenate(([0], np.cumsum(stored)))
-    ranks = _rank_stored(data, wanted, starts)
-    ranks += np.where(data[wanted] > 0, zeros[owner[wanted]], 0) - middle[owner[wanted]]
-    up, down = _sum_members(ranks, owner[wanted], member[wanted], shape)
-    up_size, down_size = members.up.sum(axis=1), members.down.sum(axis=1)
-    centre = (genes + 1) / 2.0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        up = (up / up_size[:, None] + middle - centre) / (genes - up_size)[:, None]
-        down = (down / down_size[:, None] + middle - centre) / (genes - down_size)[:, None]
-    scores = join_halves(members, up, down)
-    flat = (stored == 0) | _find_flat(data, starts, zeros)
-    return np.where(np.isfinite(scores) & ~flat, scores, np.nan).T.copy(), stored - negative, negative > 0
-
-
-def _rank_stored(data: Values, wanted: Bools, starts: NDArray[np.int64]) -> Floats:
-    """Return average ranks of the wanted values among the values of their row, from 1 (lowest)."""
-    ends = np.concatenate(([0], np.cumsum(wanted)))
+    places = _count_before(wanted)[starts]
+    # all zeros have the average rank `middle`; ranks of the others are told from there
+    middle = negative + (zeros + 1) / 2.0
+    owner = np.repeat(np.arange(cells), np.diff(places))
     asked = data[wanted]
+    ranks = _rank_stored(data, asked, starts.tolist(), places.tolist())
+    ranks += np.where(asked > 0, zeros[owner], 0) - middle[owner]
+    scores = _average(ranks, member[wanted], places, middle, universe)
+    scores[(stored == 0) | _find_flat(data, starts, zeros)] = np.nan
+    return scores, stored - negative, negative > 0, odd
+
+
+def _count_before(where: Bools) -> NDArray[np.int64]:
+    """Return how many are true before each place, and in all."""
+    counts = np.zeros(where.size + 1, dtype=np.int64)
+    np.cumsum(where, out=counts[1:])
+    return counts
+
+
+def _find_rows(where: Bools, starts: NDArray[np.int64]) -> Bools:
+    """Return rows in which any is true."""
+    if not where.any():
+        return np.zeros(starts.size - 1, dtype=bool)
+    return np.diff(_count_before(where)[starts]) > 0
+
+
+def _rank_stored(data: Values, asked: Values, starts: list[int], places: list[int]) -> Floats:
+    """Return average ranks of the asked values among the values of their row, from 1 (lowest)."""
     ranks = np.empty(asked.size)
-    bounds, places = starts.tolist(), ends[starts].tolist()
-    for first, last, low, high in zip(bounds, bounds[1:], places, places[1:], strict=False):
+    for first, last, low, high in zip(starts, starts[1:], places, places[1:], strict=False):
         held = data[first:last].copy()
         held.sort()
         values = asked[low:high]
         ranks[low:high] = held.searchsorted(values, "left")
         ranks[low:high] += held.searchsorted(values, "right")
     return (ranks + 1.0) / 2.0
+
+
+def _average(
+    ranks: Floats,
+    member: NDArray[Any],
+    places: NDArray[np.int64],
+    middle: Floats,
+    universe: Universe,
+) -> Floats:
+    """Return scores, cells × sets, from ranks of set genes as told from the average rank of the zeros."""
+    from scipy.sparse import csr_array  # noqa: PLC0415
+
+    members, genes = universe.members, len(universe.genes)
+    table = csr_array((ranks, member, places), shape=(middle.size, members.rows.size))
+    halves: list[Floats] = []
+    for half in (members.up, members.down):
+        size = half.sum(axis=1)[:, None]
+        sums = (table @ half.T.tocsr()).toarray().T
+        with np.errstate(invalid="ignore", divide="ignore"):
+            halves.append((sums / size + middle - (genes + 1) / 2.0) / (genes - size))
+    scores = join_halves(members, *halves).T.copy()
+    scores[~np.isfinite(scores)] = np.nan
+    return scores
 
 
 def _find_flat(data: Values, starts: NDArray[np.int64], zeros: NDArray[np.int64]) -> Bools:
@@ -166,15 +207,3 @@ def _find_flat(data: Values, starts: NDArray[np.int64], zeros: NDArray[np.int64]
         held = data[starts[row] : starts[row + 1]]
         flat[row] = bool((held == held[0]).all()) if held.size else True
     return flat
-
-
-def _sum_members(
-    ranks: Floats, owner: NDArray[np.int64], member: NDArray[np.int64], shape: _Shape
-) -> tuple[Floats, Floats]:
-    """Return sums of ranks over the halves of each set, sets × cells."""
-    from scipy.sparse import csr_array  # noqa: PLC0415
-
-    members = shape.universe.members
-    starts = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=shape.cells))))
-    table = csr_array((ranks, member, starts), shape=(shape.cells, members.rows.size))
-    return tuple((table @ half.T.tocsr()).toarray().T for half in (members.up, members.down))
