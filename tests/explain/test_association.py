@@ -331,6 +331,28 @@ def test_immortal_time():
         assert abs(np.log(row["effect"])) < 0.15, test
 
 
+def test_a_pattern_judged_at_a_scan_counts_from_that_scan():
+    """Only who lives until the scan can be judged, and nothing goes with it: all ratios are near 1."""
+    rng = np.random.default_rng(41)
+    n = 1500
+    death, scan = rng.exponential(150, n), rng.uniform(20, 120, n)
+    judged = np.flatnonzero(scan < death)
+    met = rng.random(n) < 0.4
+    rows = features_of({"oligo": met.astype(float).tolist()}, kind="pattern", known=scan.tolist())
+    features = rows[judged]
+    events = pl.concat([events_of(death, [True] * n), events_of(death, [True] * n, endpoint="PFS")])
+    found = associate(make_study(n), features=features, tables={"events": events}, landmark_days=80)
+    late = look(found, test="cox_time_dependent")
+    assert late["outcome"] == "OS"  # progression is seen at scans: no time-dependent Cox
+    assert late["n"] == len(judged)
+    assert f"{n - len(judged)} left out: not known while they were observed" in str(late["caveat"])
+    landmark = look(found, test="cox_landmark", outcome="OS")
+    assert landmark["n"] == int(((scan <= 80) & (death > 80)).sum())
+    for row in (late, landmark):
+        assert row["low"] < 1 < row["high"]
+        assert abs(np.log(row["effect"])) < 0.2
+
+
 def test_permuted_labels_give_false_findings_at_the_stated_rate():
     """200 times: 5 % of p are below 0.05, and a q is below 0.05 in at most 5 % of the times."""
     rng = np.random.default_rng(2024)

@@ -124,35 +124,44 @@ def test_markers_of_the_baseline_window_and_verdicts_of_rules():
     found = collect_features(study(), tables={"markers": markers})
     assert values(found, "afp at baseline (log10)") == {"P000": (pytest.approx(3.0), None)}
     assert values(found, "nlr at baseline") == {"P000": (3.5, None)}
-    assert values(found, "afp_rule response") == {"P000": (1.0, 56.0)}
+    verdicts = found.filter(pl.col("feature") == "afp_rule response")
+    assert verdicts.select("patient_id", "value", "known_day").rows() == [
+        ("P000", 0.0, 28.0),
+        ("P000", 1.0, 56.0),
+        ("P000", 1.0, 84.0),
+    ]
+    items = {item.name: item for item in align_features(check_features(study(), found), ["P000", "P001"])}
+    assert [items["afp_rule response"].at(day)[0] for day in (28.0, 55.0, 56.0)] == [0.0, 0.0, 1.0]
+    assert np.isnan(items["afp_rule response"].at(27.0)[0])
+    assert items["afp_rule response"].since.tolist() == [56.0, np.inf]
+    assert items["afp_rule response"].first_known.tolist() == [28.0, np.inf]
+    assert not items["nlr at baseline"].later
     assert found["feature"].n_unique() == 3
 
 
 def test_patterns_are_known_when_they_are_complete():
     row = {"patient_id": "P000", "reader": "", "evaluable": True, "met": True, "unit": "", "reason": ""}
+    fast = {**row, "definition": "fast", "family": "hyperprogression"}
     patterns = frame(
         Patterns,
         [
-            {**row, "definition": "fast", "family": "hyperprogression", "day": 60.0},
-            {**row, "definition": "back", "family": "pseudoprogression", "day": 60.0, "value": 42.0}
-            | {"unit": "days from PD"},
+            {**fast, "day": 60.0},
+            {**fast, "patient_id": "P001", "met": False, "day": 55.0},
+            {**fast, "patient_id": "P002", "met": None, "evaluable": False},
+            {**fast, "definition": "kato_2017", "day": 50.0},
+            {**row, "definition": "back", "family": "pseudoprogression", "day": 60.0},
             {**row, "definition": "long", "family": "durable", "day": 60.0},
-            {**row, "patient_id": "P001", "definition": "fast", "family": "hyperprogression", "met": False},
-            {
-                **row,
-                "patient_id": "P002",
-                "definition": "fast",
-                "family": "hyperprogression",
-                "evaluable": False,
-            }
-            | {"met": None},
         ],
     )
     found = collect_features(study(), tables={"patterns": patterns})
-    assert values(found, "fast") == {"P000": (1.0, 60.0), "P001": (0.0, None)}
-    assert values(found, "back") == {"P000": (1.0, 102.0)}
-    assert values(found, "long") == {}
-    assert all(item.later for item in align_features(found, ["P000", "P001"]))
+    assert values(found, "fast") == {"P000": (1.0, 60.0), "P001": (0.0, 55.0)}
+    assert values(found, "kato_2017") == {"P000": (1.0, 2 * study().config.policies.hpd_month_length)}
+    assert found["feature"].n_unique() == 2
+    items = align_features(found, ["P000", "P001", "P002"])
+    assert all(item.later and not item.begins for item in items)
+    at_58 = items[0].at(58.0)
+    assert np.isnan(at_58[[0, 2]]).all()
+    assert at_58[1] == 0.0
 
 
 def test_response_as_an_exposure_begins_on_its_first_day():
@@ -166,9 +175,13 @@ def test_response_as_an_exposure_begins_on_its_first_day():
         ],
     )
     found = collect_features(study(), tables={"best_response": best})
-    assert values(found, "objective response (mrecist)") == {"P000": (1.0, 61.0), "P001": (0.0, None)}
     (item,) = align_features(found, ["P000", "P001", "P002"])
+    assert item.name == "objective response (mrecist)"
+    assert item.begins
     assert item.since.tolist() == [61.0, np.inf, np.inf]
+    assert item.first_known.tolist() == [-np.inf] * 3
+    assert item.at(60.0).tolist() == [0.0, 0.0, 0.0]
+    assert item.at(61.0).tolist() == [1.0, 0.0, 0.0]
 
 
 def test_an_unknown_method_is_told():

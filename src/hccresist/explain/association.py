@@ -7,7 +7,7 @@ For each feature and outcome, in all patients and in each arm:
 - time to event (PFS, OS, acquired resistance): Cox regression, with covariates besides;
 - with two arms or more the interaction of feature and arm, which alone can tell what is predictive;
 - what is known only after the start of treatment: from a landmark and, where it is there or not, by
-  time-dependent Cox regression; for two classes it is refused.
+  time-dependent Cox regression of OS; for two classes it is refused.
 
 An association is no proof that the mechanism acts. `docs/explanation/association.md` gives the rules.
 """
@@ -30,6 +30,7 @@ from hccresist.explain.association_survival import Times, fit_cox, fit_over_time
 from hccresist.explain.association_tests import Bools, Fit, Floats, exact_test, judge_terms, rank_test
 from hccresist.explain.association_time import (
     NO_LANDMARK,
+    NOT_AT_SCANS,
     REFUSED,
     Compared,
     Feature,
@@ -38,6 +39,7 @@ from hccresist.explain.association_time import (
     choose_landmark,
     from_entry,
     from_landmark,
+    while_known,
 )
 from hccresist.explain.results import Associations
 from hccresist.outcomes.groups import arm_names, arm_of_patients
@@ -95,6 +97,9 @@ def associate(
     features
         Columns patient_id, sample_id (or null), feature, kind (score, alteration, marker, pattern), value
         (0 and 1 for what is there or not) and known_day (null: at the start), as `collect_features` gives.
+        Markers and patterns may have several rows a patient, one a day. Where some patients are known at
+        the start not to have it, others have it from their day on, and not before; where nobody is, it
+        is not known before the first day.
     tables
         Result tables by name: best_response, timepoints, resistance, events. What is missing is made from the
         study's own responses and survival.
@@ -216,7 +221,7 @@ class _Plan:
         if outcome.classes is not None:
             yield from self._classes(feature, outcome.classes, null)
         elif outcome.times is not None and feature.later:
-            yield from self._later(feature, outcome.times)
+            yield from self._later(feature, outcome.name, outcome.times)
         elif outcome.times is not None:
             yield from self._times(feature, outcome.times, null)
 
@@ -252,19 +257,24 @@ class _Plan:
         if self.controlled:
             yield from self._interactions(feature, whole, times=times)
 
-    def _later(self, feature: Feature, times: Times) -> Iterator[Found]:
-        whole = ~np.isnan(feature.values) & ~np.isnan(times.days) & times.observed
+    def _later(self, feature: Feature, outcome: str, times: Times) -> Iterator[Found]:
+        whole = ~np.isnan(times.days) & times.observed
         for group, members in self.groups.items():
             rows = whole & members
-            told = _without(feature, members & ~np.isnan(times.days))
             if self.landmark is None:
                 yield LANDMARK, group, Fit(n=int(rows.sum()), events=0, notes=(NO_LANDMARK,)), None
             else:
                 made = from_landmark(feature, times, rows=rows, landmark=self.landmark)
-                yield LANDMARK, group, _cox(feature, made.noting(*told), {}), None
-            if feature.binary:
-                fit = fit_over_time(times.select(rows), feature.since[rows]).noting(*told)
-                yield OVER_TIME, group, judge_terms(fit, 1, carriers=_carriers(feature.values[rows])), None
+                yield LANDMARK, group, _cox(feature, made, {}), None
+            if feature.binary and outcome == NOT_AT_SCANS:
+                made = while_known(feature, times, rows=rows)
+                fit = fit_over_time(made.times, made.values).noting(*made.notes)
+                yield (
+                    OVER_TIME,
+                    group,
+                    judge_terms(fit, 1, carriers=_carriers((made.values < np.inf).astype(np.float64))),
+                    None,
+                )
 
     def _logistic(self, feature: Feature, classes: Floats, rows: Bools) -> Fit:
         known = rows & self._covered()

@@ -15,14 +15,11 @@ doi:10.1093/biomet/81.3.515 (proportional hazards).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from hccresist.explain.association_tests import Bools, Floats
-
-Ints: TypeAlias = npt.NDArray[np.int64]
+from hccresist.explain.association_tests import Bools, Floats, Ints
 
 _STEPS: Final = 50
 _SMALL: Final = 1e-9

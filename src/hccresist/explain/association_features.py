@@ -40,8 +40,11 @@ TUMOUR: Final = ("tumour", "tumor", "primary", "metastasis", "recurrence")
 
 _FILE: Final = "features"
 _RESPONDER: Final = ("responder", "non_responder")
-_EARLY_FAMILIES: Final = ("hyperprogression", "dissociated", "extent")
-"""Families of patterns that are known on the day of the scan that decides."""
+_FAMILIES: Final = ("hyperprogression", "dissociated", "extent")
+"""Families of patterns that are known, or known to be absent, on the day of the scan that decides."""
+
+_TWO_MONTHS: Final = ("kato_2017", "lo_russo_2019")
+"""Definitions that also ask for time to treatment failure below two months, known only then."""
 
 
 def check_features(study: Study, features: pl.DataFrame) -> pl.DataFrame:
@@ -51,7 +54,7 @@ def check_features(study: Study, features: pl.DataFrame) -> pl.DataFrame:
     ------
     InputError
         For a missing column, an unknown kind or patient, a value that is not finite, a feature of
-        two kinds, a pattern or marker with two rows for a patient.
+        two kinds, a pattern or marker with two rows for a patient and day.
     """
     issues = IssueLog()
     for name in FEATURES:
@@ -104,9 +107,10 @@ def _check_kinds(features: pl.DataFrame, issues: IssueLog) -> None:
         said = f"feature '{name}' has two kinds: {', '.join(found)}"
         issues.error("two-kinds", said, hint="Give each a name of its own.", file=_FILE, column="kind")
     plain = features.filter(~pl.col("kind").is_in(SAMPLED))
-    twice = plain.group_by("patient_id", "feature").len().filter(pl.col("len") > 1)
-    for patient, name, _ in twice.sort("feature", "patient_id").iter_rows():
-        said = f"feature '{name}' has more than one row"
+    key = ("patient_id", "feature", "known_day")
+    twice = plain.group_by(key).len().filter(pl.col("len") > 1)
+    for patient, name, *_ in twice.sort("feature", "patient_id").iter_rows():
+        said = f"feature '{name}' has more than one row of a day"
         issues.error("duplicate-row", said, hint="Keep one.", file=_FILE, patient=patient)
 
 
@@ -180,9 +184,10 @@ def collect_features(
     2. Alterations, by gene: 1 where any change is called altered, 0 where all are not altered, else
        unknown.
     3. Markers in the baseline window (value or score, the last day); AFP and DCP as logarithms.
-    4. Verdicts of AFP and DCP rules, and patterns (hyperprogression, dissociation, extent,
-       pseudoprogression), known on the day on which they are complete; objective response by the first
-       criterion. Durable response and rebound are left out: they are made of the outcome itself.
+    4. Every verdict of an AFP or DCP rule on its day; patterns (hyperprogression, dissociation, extent of
+       progression) on the day of the scan that decides; objective response by the first criterion from its
+       first day. Durable response, rebound and pseudoprogression are left out: whether they can be
+       judged depends on what comes later.
 
     Parameters
     ----------
@@ -216,7 +221,7 @@ def collect_features(
         parts.append(_patterns(study, tables["patterns"]))
     if "best_response" in tables:
         parts.append(_responses(study, tables["best_response"]))
-    return pl.concat(parts).sort("feature", "patient_id", "sample_id")
+    return pl.concat(parts).sort("feature", "patient_id", "sample_id", "known_day")
 
 
 def _sample_days(study: Study) -> pl.DataFrame:
@@ -294,45 +299,48 @@ def _plain_markers() -> list[str]:
 
 
 def _marker_verdicts(markers: pl.DataFrame) -> pl.DataFrame:
-    """Return verdicts of marker rules; of several days the first response, else the last verdict."""
-    rows = markers.filter(pl.col("response").is_in(_RESPONDER))
-    met = pl.col("response") == _RESPONDER[0]
-    rows = rows.group_by("patient_id", "marker").agg(
-        met=met.any(),
-        day=pl.when(met.any()).then(pl.col("day").filter(met).min()).otherwise(pl.col("day").max()),
+    """Return every verdict of a marker rule on its day."""
+    rows = markers.filter(pl.col("response").is_in(_RESPONDER)).unique(
+        ["patient_id", "marker", "day"], keep="first", maintain_order=True
     )
     return _rows(
         rows,
         feature=pl.format("{} response", "marker"),
         kind="pattern",
-        value=pl.col("met").cast(pl.Float64),
+        value=(pl.col("response") == _RESPONDER[0]).cast(pl.Float64),
         known_day=pl.col("day"),
     )
 
 
 def _patterns(study: Study, patterns: pl.DataFrame) -> pl.DataFrame:
-    rows = of_reader(study, patterns).filter(pl.col("evaluable"), pl.col("met").is_not_null())
-    later = (pl.col("family") == "pseudoprogression") & pl.col("unit").str.starts_with("day")
-    rows = rows.filter(pl.col("family").is_in(_EARLY_FAMILIES) | (pl.col("family") == "pseudoprogression"))
-    known = pl.when(later & pl.col("met")).then(pl.col("day") + pl.col("value")).otherwise("day")
+    rows = of_reader(study, patterns).filter(
+        pl.col("evaluable"), pl.col("family").is_in(_FAMILIES), pl.col("day").is_not_null()
+    )
+    two_months = 2.0 * study.config.policies.hpd_month_length
+    late = pl.col("definition").is_in(_TWO_MONTHS)
     return _rows(
-        rows.filter(~pl.col("met") | known.is_not_null()),
+        rows,
         feature=pl.col("definition"),
         kind="pattern",
         value=pl.col("met").cast(pl.Float64),
-        known_day=known,
+        known_day=pl.when(late).then(pl.max_horizontal("day", pl.lit(two_months))).otherwise("day"),
     )
 
 
 def _responses(study: Study, best: pl.DataFrame) -> pl.DataFrame:
+    """Return objective response: nobody has it at the start, some have it from a day on."""
     criterion = first_criterion(study, best)
-    rows = of_reader(study, best).filter(pl.col("criterion") == criterion, pl.col("best") != "NE")
-    return _rows(
-        rows,
-        feature=pl.lit(f"objective response ({criterion})"),
-        kind="pattern",
-        value=pl.col("first_response_day").is_not_null().cast(pl.Float64),
-        known_day=pl.col("first_response_day"),
+    rows = of_reader(study, best.filter(pl.col("criterion") == criterion))
+    name = pl.lit(f"objective response ({criterion})")
+    never = pl.lit(None, dtype=pl.Float64)
+    hit = rows.filter(pl.col("first_response_day").is_not_null())
+    return pl.concat(
+        [
+            _rows(rows, feature=name, kind="pattern", value=pl.lit(0.0), known_day=never),
+            _rows(
+                hit, feature=name, kind="pattern", value=pl.lit(1.0), known_day=pl.col("first_response_day")
+            ),
+        ]
     )
 
 

@@ -17,12 +17,10 @@ from typing import Final, TypeAlias
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from hccresist.explain.association_survival import Times, score_statistics
-from hccresist.explain.association_tests import Bools, Floats
+from hccresist.explain.association_tests import Bools, Floats, Ints
 
-Ints: TypeAlias = npt.NDArray[np.int64]
 Scorer: TypeAlias = Callable[[Floats, Ints], Floats]
 """From values (genes × samples) and sets (sets × genes, as rows of the values) to scores (sets × samples)."""
 

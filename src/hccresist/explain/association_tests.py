@@ -20,6 +20,7 @@ from hccresist.outcomes.groups import LEVEL, Z
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Bools: TypeAlias = npt.NDArray[np.bool_]
+Ints: TypeAlias = npt.NDArray[np.int64]
 
 FEW_PATIENTS: Final = 10
 """Patients that each class of a two-class outcome needs before a p is given."""

@@ -20,8 +20,12 @@ import polars as pl
 from hccresist.errors import ConfigError
 from hccresist.explain.association_features import SAMPLED, choose_samples
 from hccresist.explain.association_survival import Times
-from hccresist.explain.association_tests import Bools, Floats
+from hccresist.explain.association_tests import Bools, Floats, Ints
 from hccresist.study.study import Study
+
+NOT_AT_SCANS: Final = "OS"
+"""The outcome that is not seen at scans, the only one for time-dependent Cox: what is found at a scan
+that shows no progression cannot be followed by progression before the next scan."""
 
 REFUSED: Final = (
     "refused: known only after the start of treatment, and may come after the outcome itself; only survival "
@@ -36,6 +40,15 @@ FIRST_SCANS: Final = 0.75
 """Share of the scanned patients who have had their first scan by the default landmark."""
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """When which value became known: rows sorted by day, minus infinity for the start of treatment."""
+
+    patient: Ints
+    day: Floats
+    value: Floats
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """One feature of every patient, in the order of the patients asked for.
@@ -45,11 +58,13 @@ class Feature:
     name, kind
         As in the table of features.
     values
-        Value, NaN where not known; shape = (n,).
+        Value, NaN where not known; of several days the last. Shape = (n,).
     known
         Day on which it was known, minus infinity for the start of treatment; shape = (n,).
     samples
         Sample used for each patient, empty where there is none.
+    history
+        Every row of the feature.
     """
 
     name: str
@@ -57,17 +72,12 @@ class Feature:
     values: Floats
     known: Floats
     samples: tuple[str, ...]
+    history: History
 
     @property
     def binary(self) -> bool:
         """The feature is there or not: its values are 0 and 1."""
-        known = self.values[~np.isnan(self.values)]
-        return bool(np.isin(known, (0.0, 1.0)).all())
-
-    @property
-    def sampled(self) -> bool:
-        """It comes from a tissue sample: a late one enters late."""
-        return self.kind in SAMPLED
+        return bool(np.isin(self.history.value, (0.0, 1.0)).all())
 
     @property
     def late(self) -> Bools:
@@ -77,12 +87,41 @@ class Feature:
     @property
     def later(self) -> bool:
         """It is known only after the start of treatment, and not by a sample."""
-        return not self.sampled and (self.kind == "pattern" or bool(self.late.any()))
+        return self.kind not in SAMPLED and (self.kind == "pattern" or bool((self.history.day > 0).any()))
+
+    @property
+    def begins(self) -> bool:
+        """It begins: some patients are known from the start not to have it, and so is everybody else."""
+        start = self.history.day == -np.inf
+        return self.binary and bool((start & (self.history.value == 0)).any())
+
+    @property
+    def first_known(self) -> Floats:
+        """Day from which it is known whether it is there; infinite where it never is; shape = (n,)."""
+        return self._first(np.ones(len(self.history.day), dtype=np.bool_), known=-np.inf)
 
     @property
     def since(self) -> Floats:
         """Day from which a two-valued feature is there; infinite where it never is; shape = (n,)."""
-        return np.where(self.values == 1, np.maximum(self.known, 0.0), np.inf)
+        return self._first(self.history.value == 1, known=None)
+
+    def _first(self, rows: Bools, *, known: float | None) -> Floats:
+        first = np.full(len(self.values), np.inf)
+        np.minimum.at(first, self.history.patient[rows], self.history.day[rows])
+        return np.where(first < np.inf, known, first) if known is not None and self.begins else first
+
+    def at(self, day: float) -> Floats:
+        """Return what was known on a day, NaN where nothing was; shape = (n,).
+
+        Of what is there or not: whether it was there on any day until then. Of numbers: the last.
+        """
+        status = np.full(len(self.values), np.nan)
+        if self.begins:
+            status[self.history.patient] = 0.0
+        by_then = self.history.day <= day
+        for patient, value in zip(self.history.patient[by_then], self.history.value[by_then], strict=True):
+            status[patient] = np.fmax(status[patient], value) if self.binary else value
+        return status
 
 
 def align_features(features: pl.DataFrame, patients: Sequence[str]) -> list[Feature]:
@@ -118,13 +157,14 @@ def align_features(features: pl.DataFrame, patients: Sequence[str]) -> list[Feat
 def _feature(name: str, kind: str, rows: pl.DataFrame, place: Mapping[str, int]) -> Feature:
     values, known = np.full(len(place), np.nan), np.full(len(place), -np.inf)
     samples = [""] * len(place)
-    for patient, sample, value, day in rows.select(
-        "patient_id", "sample_id", "value", "known_day"
-    ).iter_rows():
-        at = place[patient]
-        values[at], samples[at] = value, sample or ""
-        known[at] = day if day is not None and day > 0 else -np.inf
-    return Feature(name=name, kind=kind, values=values, known=known, samples=tuple(samples))
+    day = pl.when(pl.col("known_day") > 0).then("known_day").otherwise(-float("inf"))
+    ordered = rows.with_columns(day.alias("day")).sort("day", "known_day", "patient_id")
+    patient = np.array([place[name] for name in ordered["patient_id"]], dtype=np.int64)
+    history = History(patient, ordered["day"].to_numpy(), ordered["value"].to_numpy())
+    values[patient], known[patient] = history.value, history.day
+    for at, sample in zip(patient, ordered["sample_id"], strict=True):
+        samples[at] = sample or ""
+    return Feature(name=name, kind=kind, values=values, known=known, samples=tuple(samples), history=history)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,24 +220,23 @@ class Compared:
 def from_landmark(feature: Feature, times: Times, *, rows: Bools, landmark: Landmark) -> Compared:
     """Return the comparison from a landmark.
 
-    1. Patients whose time ended on or before the landmark are dropped; so are those of whom the value is
-       not known by then, unless it is there or not there: what was not yet there is not there.
-    2. Time runs from the landmark.
+    1. Patients whose time ended on or before the landmark are dropped, and then those of whom nothing
+       is known by then.
+    2. Each is sorted by what was known on the landmark (`Feature.at`); time runs from it.
 
     Parameters
     ----------
     feature, times
         Of all patients.
     rows
-        Patients of the group who have a value and a time.
+        Patients of the group who have a time.
     landmark
         Its day.
     """
     day = landmark.day
     under = rows & (times.days > day)
-    known = feature.known <= day
-    values = np.where(known, feature.values, 0.0) if feature.binary else feature.values
-    keep = under if feature.binary else under & known
+    values = feature.at(day)
+    keep = under & ~np.isnan(values)
     early = rows & ~under
     gone = int((early & times.event).sum())
     rest = int(early.sum()) - gone
@@ -209,6 +248,30 @@ def from_landmark(feature: Feature, times: Times, *, rows: Bools, landmark: Land
     chosen = times.select(keep)
     shifted = Times(entry=np.maximum(chosen.entry - day, 0.0), days=chosen.days - day, event=chosen.event)
     return Compared(rows=keep, values=values[keep], times=shifted, notes=tuple(notes))
+
+
+def while_known(feature: Feature, times: Times, *, rows: Bools) -> Compared:
+    """Return the comparison over time: each patient from the day on which it is known whether it is there.
+
+    Until then a patient was sure to live, and is not counted; `values` are days since when it is there.
+
+    Parameters
+    ----------
+    feature, times
+        Of all patients.
+    rows
+        Patients of the group who have a time.
+    """
+    first = feature.first_known
+    entry = np.maximum(times.entry, np.maximum(first, 0.0))
+    whole = Times(entry=entry, days=times.days, event=times.event)
+    keep = rows & np.isfinite(entry) & whole.observed
+    left = int((rows & ~keep).sum())
+    notes = [f"{left} left out: not known while they were observed"] if left else []
+    late = int((keep & (entry > 0)).sum())
+    if late:
+        notes.append(f"late entry: {late} of {int(keep.sum())} patients from the day on which it was known")
+    return Compared(rows=keep, values=feature.since[keep], times=whole.select(keep), notes=tuple(notes))
 
 
 def from_entry(feature: Feature, times: Times, *, rows: Bools) -> Compared:
