@@ -54,7 +54,7 @@ def test_pc1_that_splits_responders_in_one_arm():
     matrix = Genes(tuple(f"P{i:03d}" for i in range(120)), values)
     found = audit_confounders(study, tables=tables, matrix=matrix)
     assert str(look(found, group="")["note"]).endswith("within arms: B")
-    assert look(found, group="A")["note"] == "does not split responders"
+    assert look(found, group="A")["note"] == "not seen to split responders"
 
 
 def test_numbers_have_an_auc_and_words_a_test_of_the_table():

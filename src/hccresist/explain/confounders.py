@@ -231,7 +231,7 @@ def _random_tables(counts: np.ndarray, seed: int) -> float:
 def _note(split: _Split, found: Mapping[str, _Split], group: str) -> str:
     if split.note:
         return split.note
-    said = "splits responders by itself" if split.splits else "does not split responders"
+    said = "splits responders by itself" if split.splits else "not seen to split responders"
     arms = {name: other for name, other in found.items() if name}
     if group or not arms:
         return said
