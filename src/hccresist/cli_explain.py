@@ -36,6 +36,8 @@ def explain(
     gmt: GeneSets = None,
     min_coverage: Share = None,
     covariates: Words = None,
+    scale: Words = None,
+    platform: Words = None,
     criteria: Words = None,
     policy: Settings = None,
     line: Line = None,
@@ -62,6 +64,10 @@ def explain(
         Share of the genes of a set from which it is scored, instead of 0.25; every such score is flagged.
     covariates
         Columns of patients or samples, separated by commas, that adjusted models take in.
+    scale
+        Scale of the expression where its values do not tell: log, linear or counts.
+    platform
+        Platform of the samples; a reference of another platform gives no percentile.
     criteria
         Criteria separated by commas; the first decides on response.
     policy
@@ -80,6 +86,8 @@ def explain(
         gene_sets=tuple(gmt or ()),
         min_coverage=min_coverage,
         covariates=() if covariates is None else split_words(covariates),
+        scale=scale,
+        platform=platform or "",
     )
     request = Request(
         stages=STAGES,

@@ -377,6 +377,8 @@ class _Run:
             "gene_sets": [file.name for file in self.omics.gene_sets] or None,
             "min_coverage": self.omics.min_coverage,
             "covariates": list(self.omics.covariates) or None,
+            "scale": self.omics.scale,
+            "platform": self.omics.platform or None,
         }
         return {name: value for name, value in asked.items() if value is not None}
 

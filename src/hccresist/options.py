@@ -20,9 +20,15 @@ class OmicsOptions:
         Share of the genes of a set from which it is scored, from 0 to 1; the default if not given.
     covariates
         Columns of patients or samples that adjusted models take in.
+    scale
+        Scale of the expression, where the values do not tell it: log, linear or counts.
+    platform
+        Platform of the samples in the user's words; another one than the reference's gives no percentile.
     """
 
     reference: str | None = None
     gene_sets: tuple[Path, ...] = ()
     min_coverage: float | None = None
     covariates: tuple[str, ...] = ()
+    scale: str | None = None
+    platform: str = ""

@@ -131,6 +131,8 @@ def list_explanation(
         min_coverage=options.min_coverage,
         covariates=options.covariates,
         landmark_days=landmark_days,
+        scale=options.scale,
+        platform=options.platform,
     )
     why = {name: table.why_not(study) for name, table in TABLES.items()}
     work = {name: partial(table.make, inquiry) for name, table in TABLES.items() if not why[name]}
@@ -145,13 +147,13 @@ def read_gene_sets(files: Sequence[Path]) -> tuple[Signature, ...]:
     InputError
         With every problem of the files at once.
     """
-    from hccresist.explain.signatures import read_gmt, read_signatures  # noqa: PLC0415
+    from hccresist.explain.signatures import gather_signatures  # noqa: PLC0415
     from hccresist.study.issues import IssueLog  # noqa: PLC0415
 
     log = IssueLog()
-    own = [item for file in files for item in read_gmt(file, log=log)]
+    found = gather_signatures(files, log=log)
     log.raise_if_errors()
-    return (*read_signatures(), *own)
+    return found
 
 
 def check_omics(options: OmicsOptions) -> None:
@@ -165,7 +167,11 @@ def check_omics(options: OmicsOptions) -> None:
         With every problem of the gene sets.
     """
     from hccresist.explain.reference import load_reference  # noqa: PLC0415
+    from hccresist.explain.scale import SCALES  # noqa: PLC0415
 
+    if options.scale is not None and options.scale not in SCALES:
+        msg = f"There is no scale '{options.scale}'. Choose from {', '.join(SCALES)}."
+        raise ConfigError(msg)
     share = options.min_coverage
     if share is not None and not 0 <= share <= 1:
         msg = f"The coverage is a share from 0 to 1; {share:g} is not."

@@ -53,6 +53,10 @@ class Inquiry:
         Columns that adjusted models take in.
     landmark_days
         Landmark for what is known only after day 0.
+    scale
+        Scale of the expression; found from the values if not given.
+    platform
+        Platform of the samples in the user's words.
     """
 
     study: Study
@@ -62,11 +66,13 @@ class Inquiry:
     min_coverage: float | None = None
     covariates: Sequence[str] = ()
     landmark_days: float | None = None
+    scale: str | None = None
+    platform: str = ""
 
     @cached_property
     def prepared(self) -> Prepared:
         """Expression as a matrix, with what was found on the way."""
-        return prepare_expression(self.study)
+        return prepare_expression(self.study, scale=self.scale)
 
     @cached_property
     def scored(self) -> tuple[Signature, ...]:
@@ -77,11 +83,14 @@ class Inquiry:
     def scores(self) -> pl.DataFrame:
         """Table `mechanism_scores`."""
         matrix = self.prepared.matrix
-        parts = [score_rank(matrix, self.scored, min_coverage=self.min_coverage, reference=self.reference)]
-        if self.reference is not None:
-            parts.append(score_reference(matrix, self.scored, self.reference, min_coverage=self.min_coverage))
+        least, held = self.min_coverage, self.reference
+        parts = [score_rank(matrix, self.scored, min_coverage=least, reference=held, platform=self.platform)]
+        if held is None:
+            parts.append(score_cohort(matrix, self.scored, min_coverage=least))
         else:
-            parts.append(score_cohort(matrix, self.scored, min_coverage=self.min_coverage))
+            parts.append(
+                score_reference(matrix, self.scored, held, min_coverage=least, platform=self.platform)
+            )
         parts.append(count_cells(matrix, self.signatures, min_coverage=self.min_coverage))
         columns = [name for name in MechanismScores.column_names() if name != "patient_id"]
         rows = pl.concat([part.select(columns) for part in parts])
