@@ -19,6 +19,7 @@ from hccresist.report.render import read_asset, render
 from hccresist.report.sections import (
     agreement,
     closer,
+    mechanisms,
     overview,
     patients,
     provenance,
@@ -31,6 +32,7 @@ from hccresist.report.sections import (
 from hccresist.study.study import Study
 
 _MESSAGE_LENGTH: Final = 500
+_SCRIPTS: Final = ("script.js", "timeline.js", "card.js", "patients.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,14 @@ SECTIONS: Final = (
         closer.build,
     ),
     Section(
+        "mechanisms",
+        "Mechanisms",
+        "Mechanisms of resistance",
+        "Which of the known routes of resistance are switched on in these tumours, and what could not be "
+        "measured.",
+        mechanisms.build,
+    ),
+    Section(
         "patients",
         "Patients",
         "Patient by patient",
@@ -229,7 +239,7 @@ def _assemble(facts: Facts, shown: list[dict[str, object]], failures: int) -> st
     config = facts.study.config
     scripts = (
         read_asset("early.js"),
-        "\n".join(read_asset(n) for n in ("script.js", "timeline.js", "patients.js")),
+        "\n".join(read_asset(n) for n in _SCRIPTS),
     )
     footer = "Research use, not a medical device" + (" · Simulated data" if config.simulated else "")
     return render(

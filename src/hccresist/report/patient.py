@@ -13,6 +13,7 @@ from typing import Any, Final
 import polars as pl
 
 from hccresist.report import words
+from hccresist.report.card import make_cards
 from hccresist.report.facts import Facts
 
 MAX_PATIENTS: Final = 2000
@@ -93,7 +94,8 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
         reason], ``procedures`` [day, kind, lesion], ``end`` [day, died], ``base`` [view, day, sum,
         note], ``best`` [view, best, confirmed, best day, response day, progression day] and
         ``visits`` [view, day, overall, target, non-target, new lesion, sum, new sum, % from baseline,
-        % from nadir, rule, reason].
+        % from nadir, rule, reason]. Where the study has omics: omics (what `make_cards` says is shared),
+        and ``cards`` of the patients who have any.
     """
     lexicon = _Lexicon()
     view_of = {(view.criterion, view.reader): i for i, view in enumerate(facts.views)}
@@ -107,6 +109,7 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
     procedures = _group(_rows(facts.study.table("procedures"), ids, "day", "kind"), _procedure)
     ends = _group(_rows(facts.study.table("survival"), ids), _end)
     people = _group(_rows(facts.study.patients, ids), _facts_of)
+    omics, cards = make_cards(facts, ids)
     patients = [
         {
             "id": patient,
@@ -118,6 +121,7 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
             "best": best.get(patient, []),
             "visits": visits.get(patient, []),
         }
+        | ({"cards": cards[patient]} if patient in cards else {})
         for patient in ids
     ]
     return {
@@ -128,7 +132,7 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
         "words": list(lexicon.positions),
         "tones": {word: words.response_tone(word) for word in lexicon.positions if word in words.TONE_OF},
         "patients": patients,
-    }
+    } | ({} if omics is None else {"omics": omics})
 
 
 def _rows(frame: pl.DataFrame | None, ids: tuple[str, ...], *order: str) -> Iterator[dict[str, Any]]:

@@ -25,9 +25,13 @@ function fillPatient(details) {
     facts.append(makeElement("div", {}, makeElement("dt", {}, name), makeElement("dd", {}, value)));
   }
   const holder = makeElement("div", { class: "scroll timeline", tabindex: "0", role: "region", "aria-label": `Timeline of ${patient.id}` });
-  body.append(facts, holder);
+  const cards = data.omics ? patient.cards || [] : [];
+  const aside = makeElement("div", {}, ...cards.map((card) => makeSummary(data.omics, card)));
+  const top = makeElement("div", { class: cards.length ? "beside" : null }, holder, ...(cards.length ? [aside] : []));
+  body.append(facts, top);
   holder.append(drawTimeline(data, patient, page.reader, holder.clientWidth - 4));
   body.append(makeEnd(patient, details.id));
+  for (const card of cards) body.append(makeCard(data.omics, card));
   const order = data.views.map((view, at) => ({ at, criterion: view[0], reader: view[1], label: view[2], unit: view[3] }));
   const lead = order.filter((v) => v.criterion === page.criterion && v.reader === page.reader);
   for (const view of lead) body.append(makeViewTable(data, patient, view, true));
