@@ -157,7 +157,10 @@ def main() -> None:
         if rows != cells:
             raise SystemExit(f"{rows} rows for {cells} cells")
         made["scores_gb"] = round(out.stat().st_size / 1e9, 2)
-    report = {**json.loads(said), **made, "peer": time_subset(PEER_CELLS)}
+    peer = time_subset(PEER_CELLS)
+    streamed = json.loads(said)
+    ratio = round(streamed["cells_per_second"] / peer["aucell_cells_per_second"], 1)
+    report = {**streamed, **made, "peer": peer, "ratio_of_stream_to_aucell": ratio}
     name = "cells_million.json" if chosen.million else "cells.json"
     (RESULTS / name).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     sys.stdout.write(json.dumps(report, indent=1) + "\n")
