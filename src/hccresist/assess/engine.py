@@ -27,7 +27,7 @@ from hccresist.assess.readers import add_primary_reader
 from hccresist.assess.response import Responses, respond
 from hccresist.assess.rules import Rule, render_reasons
 from hccresist.assess.steps import walk
-from hccresist.assess.visits import KEYS, Floats, Ints, Scans, gather_scans
+from hccresist.assess.visits import KEYS, Floats, Ints, Scans, gather_scans, series_of
 from hccresist.study.policies import Policies
 from hccresist.study.study import Study
 
@@ -42,7 +42,6 @@ MEASURED_BY: Final = (
     "max_new_per_organ",
 )
 """Choices of a criterion on which its measures depend."""
-SORTED_BY: Final = {"timepoints": ["day"], "progressions": ["day"], "best_response": [], "baselines": []}
 READ: Final = ("lesions", "sums", "visits", "responses")
 """Tables whose rows belong to a reader."""
 
@@ -107,9 +106,7 @@ def assess_study(study: Study, *, criteria: Sequence[str] | None = None, reasons
     tables = {name: empty(name) for name in SCHEMAS}
     for part in assess_chunks(study, sources):  # patients ascend from chunk to chunk
         for name, frame in part.items():
-            tables[name].vstack(
-                frame.sort("patient_id", "reader", "criterion", *SORTED_BY[name]), in_place=True
-            )
+            tables[name].vstack(frame, in_place=True)
     tables["best_response"] = tables["best_response"].with_columns(
         pl.col("best", "best_confirmed").cast(pl.String)
     )
@@ -170,7 +167,7 @@ def _why_skipped(study: Study, criterion: Criterion) -> str:
 
 
 def assess_chunks(study: Study, sources: dict[Criterion, str]) -> Iterator[dict[str, pl.DataFrame]]:
-    """Yield the tables of one chunk of patients after the other (reasons not rendered)."""
+    """Yield the tables of one chunk of patients after the other, sorted by key (reasons not rendered)."""
     policies = study.config.policies
     readers = readers_of(study)
     for patients, tables in chunks(study):
@@ -185,7 +182,21 @@ def assess_chunks(study: Study, sources: dict[Criterion, str]) -> Iterator[dict[
                     tables["responses"], series, criterion=criterion, last_day=last_day, policies=policies
                 ):
                     frames[name].append(frame)
-        yield {name: pl.concat(part) if part else empty(name) for name, part in frames.items()}
+        yield {name: _merge(part, series) if part else empty(name) for name, part in frames.items()}
+
+
+def _merge(parts: Sequence[pl.DataFrame], series: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows of all criteria by patient, reader and criterion.
+
+    Each part holds one criterion, its series ascending and days ascending within, so that whole numbers
+    take the place of a sort by text.
+    """
+    ordered = sorted((part for part in parts if part.height), key=lambda part: str(part["criterion"][0]))
+    if not ordered:
+        return parts[0]
+    numbered = series.with_row_index("series")
+    place = np.concatenate([series_of(part, numbered) for part in ordered])
+    return pl.concat(ordered)[np.argsort(place, kind="stable")]
 
 
 def chunks(study: Study) -> Iterator[tuple[pl.Series, dict[str, pl.DataFrame]]]:

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from hccresist.assess.criteria import Criterion
+from hccresist.assess.visits import Bools, Ints
 
 
 class Rule(IntEnum):
@@ -105,15 +107,33 @@ def render_reasons(frame: pl.DataFrame, criteria: Mapping[str, Criterion]) -> pl
     polars.Series
         Name ``reason``.
     """
-    parts: list[pl.DataFrame] = []
-    numbered = frame.rechunk().with_row_index("__row")  # polars 2.1: pl.format fails on an empty first chunk
-    for (name, code), rows in numbered.group_by("criterion", "rule_code"):
-        sentence = _said(SENTENCES[Rule(int(str(code)))], criteria[str(name)])
-        parts.append(rows.rechunk().select("__row", _sentence(sentence).alias("reason"), "late"))
-    if not parts:
-        return pl.Series("reason", [], dtype=pl.String)
-    late = pl.when(pl.col("late")).then(pl.lit(LATE_CONFIRMATION)).otherwise(pl.lit(""))
-    return pl.concat(parts).sort("__row").select(reason=pl.col("reason") + late)["reason"]
+    code = frame["rule_code"].to_numpy()
+    kind = frame["criterion"].cast(pl.Enum(list(criteria))).to_physical().to_numpy()
+    pair = kind.astype(np.int64) * len(Rule) + code
+    order = np.argsort(pair.astype(np.int16), kind="stable")
+    starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    names, late = list(criteria), frame["late"].to_numpy()
+    parts = [pl.Series("reason", [], dtype=pl.String)]
+    for rows in np.split(order, starts[1:]) if len(order) else ():
+        place, rule = divmod(int(pair[rows[0]]), len(Rule))
+        template = _said(SENTENCES[Rule(rule)], criteria[names[place]])
+        parts.append(_render(template, frame, rows, late=late[rows]))
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return pl.concat(parts).gather(back)
+
+
+def _render(template: str, frame: pl.DataFrame, rows: Ints, *, late: Bools) -> pl.Series:
+    """Return a template filled in for some rows, with what is said of a late confirmation."""
+    columns = list(dict.fromkeys(template.replace("}", "{").split("{")[1::2]))
+    if columns:
+        said = frame.select(pl.col(columns).gather(rows)).rechunk().select(_sentence(template)).to_series()
+    else:
+        said = pl.Series([template], dtype=pl.String).new_from_index(0, len(rows))
+    if late.any():
+        ending = pl.Series(["", LATE_CONFIRMATION]).gather(late.astype(np.uint32))
+        said = said + ending
+    return said.alias("reason")
 
 
 def _said(template: str, criterion: Criterion) -> str:
@@ -132,8 +152,7 @@ def _sentence(template: str) -> pl.Expr:
     """Return a template as an expression; missing numbers read "unknown"."""
     pieces = template.replace("}", "{").split("{")
     text = "{}".join(pieces[::2])
-    columns = [_number(name) for name in pieces[1::2]]
-    return pl.format(text, *columns) if columns else pl.lit(text)
+    return pl.format(text, *(_number(name) for name in pieces[1::2]))
 
 
 def _number(name: str) -> pl.Expr:
