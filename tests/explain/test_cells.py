@@ -27,6 +27,7 @@ from hccresist.explain.scoring_core import find_members
 from hccresist.explain.signatures import Signature, read_signatures, select_signatures
 
 anndata = pytest.importorskip("anndata", reason="needs the extra omics")
+h5py = pytest.importorskip("h5py")
 pd = pytest.importorskip("pandas")
 
 SETS = tuple(s for s in select_signatures(read_signatures()) if s.name.startswith(("HALLMARK", "T_INFL")))[
@@ -306,6 +307,41 @@ def test_a_damaged_file_is_told_without_a_traceback(tmp_path: Path) -> None:
     for path, words in ((text, "no HDF5 file"), (cut, "cannot be read"), (gone, "cannot be read")):
         with pytest.raises(InputError, match=words):
             score_cells(path, WANTED)
+
+
+def test_a_file_without_cells_or_without_part_of_its_matrix_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5ad"
+    make_data(csr_matrix(simulate(3))[:0]).write_h5ad(path)
+    with pytest.raises(InputError, match="no cells"):
+        score_cells(path, WANTED)
+    make_data(csr_matrix(simulate(3))).write_h5ad(path)
+    with h5py.File(path, "a") as file:
+        del file["X/indices"]
+    with pytest.raises(InputError, match="X lacks indices"):
+        score_cells(path, WANTED)
+
+
+def test_cells_of_one_name_are_told() -> None:
+    data = make_data(csr_matrix(simulate(4)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # anndata warns of names that are not unique
+        data.obs_names = ["a", "b", "a", "a"]
+        made = score_cells(data, WANTED)
+    assert made.notices[0].startswith("2 cells bear the name of another cell")
+    assert made.scores["cell_id"].to_list() == ["a", "b", "a", "a"]
+
+
+@pytest.mark.parametrize("kind", ["bool", "uint16", "int32", "float16", "float64"])
+def test_every_kind_of_number_is_read(tmp_path: Path, kind: str) -> None:
+    values, path = np.minimum(simulate(5), 1.0), tmp_path / "a.h5ad"
+    make_data(csr_matrix(values)).write_h5ad(path)
+    with h5py.File(path, "a") as file:
+        held = file["X/data"][:].astype(kind)
+        del file["X/data"]
+        file["X/data"] = held
+    naive = [naive_score(values[4], GENES, s) for s in sorted(WANTED, key=lambda s: s.name)]
+    for source in (path, make_data(values.astype(kind))):
+        assert read_scores(score_cells(source, WANTED))[4] == pytest.approx(naive, abs=1e-6)
 
 
 def test_what_is_cut_short_leaves_nothing_that_looks_whole(tmp_path: Path) -> None:

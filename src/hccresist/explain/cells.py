@@ -150,7 +150,7 @@ def score_cells(
         sets=tuple(job.sets),
         coverage=coverage,
         gene_report=_report_genes(found),
-        notices=(*_tell_genes(found), *tally.tell()),
+        notices=(*_tell_names(cells), *_tell_genes(found), *tally.tell()),
         scores=pl.concat(frames) if out is None else None,
     )
 
@@ -166,6 +166,10 @@ def _check_names(wanted: Sequence[Signature]) -> None:
 
 def _resolve(cells: CellSource) -> pl.DataFrame:
     """Return one row a column of the file: given, symbol, how, note, column, taken."""
+    if not len(cells.names):
+        issues = IssueLog()
+        issues.error("no-cells", "there are no cells", file=cells.name, hint="Give at least one.")
+        issues.raise_if_errors()
     names = read_genes().resolve(list(cells.columns)).with_row_index("column")
     standing = pl.col("how").replace_strict(STANDING, default=9, return_dtype=pl.Int8)
     first = pl.struct(standing, "column").rank("ordinal").over("symbol") == 1
@@ -328,6 +332,13 @@ def _report_genes(found: pl.DataFrame) -> pl.DataFrame:
         .unique("given", keep="first", maintain_order=True)
         .sort("given"),
         cast=True,
+    )
+
+
+def _tell_names(cells: CellSource) -> list[str]:
+    twice = len(cells.names) - len(set(cells.names.tolist()))
+    return (
+        [f"{twice:,} cells bear the name of another cell: rows are in the order of the file"] if twice else []
     )
 
 

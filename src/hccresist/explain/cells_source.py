@@ -230,6 +230,11 @@ def _check_matrix(matrix: Any, kind: str, names: _Names, place: _Place) -> None:
         hint = "Write it anew with a current AnnData, dense or sparse."
         place.issues.error("unknown-matrix", f"{place.part} is {kind}", file=place.file, hint=hint)
         return
+    lost = [] if kind == "array" else _find_lost(matrix)
+    if lost:
+        problem, hint = f"{place.part} lacks {' and '.join(lost)}", "Write it anew with a current AnnData."
+        place.issues.error("missing-part", problem, file=place.file, hint=hint)
+        return
     held = matrix if kind == "array" else matrix["data"]
     shape = tuple(int(n) for n in (matrix.shape if kind == "array" else matrix.attrs["shape"]))
     if held.dtype.kind not in "fiub":
@@ -245,6 +250,11 @@ def _check_matrix(matrix: Any, kind: str, names: _Names, place: _Place) -> None:
         )
 
 
+def _find_lost(matrix: Any) -> list[str]:  # noqa: ANN401
+    lost = [part for part in ("data", "indices", "indptr") if part not in matrix]
+    return lost if "shape" in matrix.attrs else [*lost, "its shape"]
+
+
 def _read_file_rows(matrix: Any, names: _Names, name: str) -> CellSource:  # noqa: ANN401
     """Return cells that are read from a matrix that lies by rows on disk."""
     starts = matrix["indptr"][:].astype(np.int64)
@@ -253,10 +263,19 @@ def _read_file_rows(matrix: Any, names: _Names, name: str) -> CellSource:  # noq
         from scipy.sparse import csr_array  # noqa: PLC0415
 
         low, high = int(starts[first]), int(starts[last])
-        parts = (matrix["data"][low:high], matrix["indices"][low:high], starts[first : last + 1] - low)
+        parts = (
+            _widen(matrix["data"][low:high]),
+            matrix["indices"][low:high],
+            starts[first : last + 1] - low,
+        )
         return csr_array(parts, shape=(last - first, len(names.genes)))
 
     return CellSource(name, names.cells, names.genes, names.others, starts, read)
+
+
+def _widen(data: NDArray[Any]) -> NDArray[Any]:
+    """Return values of a kind that sparse matrices can have; half precision lies in some files."""
+    return data.astype(np.float32) if data.dtype == np.float16 else data
 
 
 def _turn_columns(matrix: Any, shape: tuple[int, int]) -> csr_array:  # noqa: ANN401
@@ -270,7 +289,9 @@ def _turn_columns(matrix: Any, shape: tuple[int, int]) -> csr_array:  # noqa: AN
             "Write it by rows: adata.X = adata.X.tocsr()"
         )
         raise ConfigError(msg)
-    return csc_array((matrix["data"][:], matrix["indices"][:], matrix["indptr"][:]), shape=shape).tocsr()
+    return csc_array(
+        (_widen(matrix["data"][:]), matrix["indices"][:], matrix["indptr"][:]), shape=shape
+    ).tocsr()
 
 
 def _make_sparse(rows: Any, names: _Names, name: str) -> CellSource:  # noqa: ANN401
