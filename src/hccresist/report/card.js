@@ -1,10 +1,11 @@
 // The card of a tumour: mechanism by mechanism its scores, alterations, and the evidence for and against.
 
-const Z_SHOWN = 3;
+const Z_SHOWN = { reference_z: 3, cohort_z: 1.5 };
 const EXTREMES = 3;
 
 function signed(value, digits) {
-  return `${value > 0 ? "+" : ""}${formatNumber(value, digits)}`;
+  const shown = Number(value.toFixed(digits)) || 0; // no minus before zero
+  return `${shown > 0 ? "+" : ""}${formatNumber(shown, digits)}`;
 }
 
 function inWords(n, word, many) {
@@ -89,7 +90,7 @@ function describeScores(omics, card) {
   const parts = [];
   if (card.score && omics.method === "cohort_z") parts.push("Cohort z: mean z of the genes of a set within this cohort.");
   if (card.score && !card.percentile && omics.why) parts.push(`No percentile: ${omics.why}.`);
-  if (card.score && omics.flag) parts.push(`Of all scores: ${omics.flag}.`);
+  if (card.score && omics.flag) parts.push(`Of every rank score: ${omics.flag}.`);
   if (!card.score) parts.push("No expression of this sample was scored.");
   if (card.found) parts.push("For: speaks for resistance in a tumour like this; against: for response, or found no effect. Findings that are not verified are shown and not counted.");
   return parts.join(" ");
@@ -136,13 +137,13 @@ function makeScore(omics, row) {
   if (row.odd && row.odd[2]) parts.push(row.odd[2]);
   if (flag) parts.push(flag);
   const item = makeElement("li", {}, makeElement("code", {}, name));
-  if (row.z !== null) item.append(makeTrack(row.z), makeElement("span", {}, `${nameScale(omics)} ${signed(row.z, 1)}`));
+  if (row.z !== null) item.append(makeTrack(row.z, Z_SHOWN[omics.method]), makeElement("span", {}, `${nameScale(omics)} ${signed(row.z, 1)}`));
   item.append(makeElement("span", { class: "soft" }, parts.join(" · ")));
   return item;
 }
 
-function makeTrack(z) {
-  const share = 50 * Math.min(1, Math.abs(z) / Z_SHOWN);
+function makeTrack(z, end) {
+  const share = 50 * Math.min(1, Math.abs(z) / end);
   const bar = makeElement("i", { class: z < 0 ? "low" : "high" });
   bar.style.left = `${z < 0 ? 50 - share : 50}%`;
   bar.style.width = `${share}%`;
@@ -167,7 +168,7 @@ function makeFinding(omics, [at, feature, , same, words]) {
   if (same) item.append(makeElement("span", { class: "tag given" }, "drug given"), " ");
   if (!counted) item.append(makeElement("span", { class: "tag" }, "not counted"), " ");
   item.append(`${effect} · ${level}`);
-  item.append(makeElement("span", { class: "soft line" }, `${omics.texts[feature]}: ${omics.texts[words]}. ${said ? `Finding: ${said}. ` : ""}`, linkSource(source), ` ${record}`));
+  item.append(makeElement("span", { class: "soft line" }, `${omics.texts[feature].replace(/^\S+ /, "")}: ${omics.texts[words]}. ${said ? `Finding: ${said}. ` : ""}`, linkSource(source), ` ${record}`));
   return item;
 }
 

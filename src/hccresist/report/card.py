@@ -52,7 +52,7 @@ def make_cards(facts: Facts, ids: tuple[str, ...]) -> tuple[dict[str, Any] | Non
         ``None`` where the study has nothing for cards. families; mechanisms [key, name, family]; sets [name,
         mechanism, genes, measured, flag]; refused [name, mechanism, reason]; genes [gene, mechanism];
         findings [record, mechanism, drug, effect, level, counted, source, words]; texts; method
-        (of z); why (percentiles that are empty); flag (of every score); limits [mechanism, reason,
+        (of z); why (percentiles that are empty); flag (of every rank score); limits [mechanism, reason,
         instead].
     dict
         Patient to cards: ``id``, ``classes`` [classification, label, q], ``score``, ``z`` and
@@ -111,7 +111,10 @@ def _add_scores(facts: Facts, shared: _Shared, cards: Mapping[tuple[str, str], A
     sets = sorted(given.select("mechanism_id", "set").unique().iter_rows(), key=lambda p: (order[p[0]], p[1]))
     place = {pair: at for at, pair in enumerate(sets)}
     flags = _flags(given)
-    common = set.intersection(*flags.values()) if flags else set[str]()
+    ranked = (
+        set(raw.filter(pl.col("method") == _RAW[0]).select("mechanism_id", "set").iter_rows()) & flags.keys()
+    )
+    common = set.intersection(*(flags[pair] for pair in ranked)) if ranked else set[str]()
     for (patient, sample), part in _by_sample(raw):
         _put_raw(cards[(patient, sample)], part, place, sizes)
     methods = placed["method"].unique().to_list()

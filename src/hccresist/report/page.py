@@ -18,6 +18,7 @@ from hccresist.report.facts import Facts
 from hccresist.report.render import read_asset, render
 from hccresist.report.sections import (
     agreement,
+    associations,
     closer,
     mechanisms,
     overview,
@@ -141,10 +142,19 @@ SECTIONS: Final = (
         mechanisms.build,
     ),
     Section(
+        "associations",
+        "Associations",
+        "What goes with the outcome",
+        "Which mechanism, alteration, marker or pattern goes with response, resistance or survival in this "
+        "cohort.",
+        associations.build,
+    ),
+    Section(
         "patients",
         "Patients",
         "Patient by patient",
-        "Open a patient for the timeline of sums, treatments and verdicts, and the reason of each verdict.",
+        "Open a patient for the timeline of sums, treatments and verdicts, the reason of each verdict, and "
+        "the card of the tumour where anything was measured in it.",
         patients.build,
     ),
     Section(

@@ -42,7 +42,7 @@ def _legend(lines: int) -> Any:  # noqa: ANN401
         fill=alt.Fill("colour:N", scale=None), fillOpacity=alt.FillOpacity("opacity:Q", scale=None), **place
     )
     return alt.layer(
-        words.encode(text="label:N", **place), marks.transform_filter("datum.colour")
+        words.encode(text=alt.Text("label:N"), **place), marks.transform_filter("datum.colour")
     ).properties(width=WIDE, height=LEGEND_ROW * lines)
 
 
@@ -63,7 +63,7 @@ def _cells(name: str, rows: Sequence[str], samples: int, height: int) -> Any:  #
         .mark_rect()
         .encode(
             x=alt.X("from:Q", scale=scale, axis=None),
-            x2="to:Q",
+            x2=alt.X2("to:Q"),
             y=y,
             fill=alt.Fill("colour:N", scale=None),
             fillOpacity=alt.FillOpacity("opacity:Q", scale=None),
