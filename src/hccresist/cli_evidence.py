@@ -26,6 +26,8 @@ def evidence(
     mechanism: Words = None,
     effect: Words = None,
     level: Words = None,
+    text: Words = None,
+    tag: Words = None,
     json: Json = False,
     csv: CsvFlag = False,
     export: Folder = None,
@@ -50,8 +52,12 @@ def evidence(
         resistance, sensitivity, reverses_resistance, improves_outcome, no_effect and others.
     level
         Level of evidence, for example clinical_trial, or a level of CIViC, for example B.
+    text
+        Sentence or abstract, or @FILE: what is read in it is asked for, beside the filters given.
+    tag
+        Sentence or abstract, or @FILE: print what is read in it, with the words that decided, and stop.
     json
-        Print query, counts, findings and claims as JSON.
+        Print query, counts, findings and claims as JSON; with --tag the tags.
     csv
         Print the findings as CSV.
     export
@@ -63,10 +69,20 @@ def evidence(
     base
         Folder with an evidence.csv of your own, in the columns of ours.
     """
-    filters = {"drug": drug, "gene": gene, "mechanism": mechanism, "effect": effect, "level": level}
+    filters = {
+        "drug": drug,
+        "gene": gene,
+        "mechanism": mechanism,
+        "effect": effect,
+        "level": level,
+        "text": text,
+    }
     asked = {name: words for name, words in filters.items() if words is not None}
     with told_as_usage():
-        _check_request(asked, [export is not None, mechanisms, validate], [json, csv])
+        _check_request(asked, [export is not None, mechanisms, validate, tag is not None], [json, csv])
+        if text is not None:
+            asked["text"] = _read_text("--text", text)
+        tagged = None if tag is None else _read_text("--tag", tag)
     if validate:
         return _validate(base, json=json)
     from hccresist.explain.knowledge import read_base  # noqa: PLC0415
@@ -76,20 +92,51 @@ def evidence(
         return _export(found, export)
     if mechanisms:
         return _list_mechanisms(found, json=json)
+    if tagged is not None:
+        return _tag(found, tagged, json=json)
     return _answer(found, asked, json=json, csv=csv)
 
 
 def _check_request(asked: dict[str, str], jobs: list[bool], forms: list[bool]) -> None:
     """Refuse two jobs at once, filters beside a job, and nothing at all."""
     if sum(jobs) + bool(asked) > 1:
-        msg = "--export, --mechanisms and --validate stand alone, without filters."
+        msg = "--export, --mechanisms, --validate and --tag stand alone, without filters."
         raise ConfigError(msg)
     if sum(forms) > 1:
         msg = "Choose --json or --csv."
         raise ConfigError(msg)
     if not asked and not any(jobs):
-        msg = "Ask for something: --drug, --gene, --mechanism, --effect or --level; or --mechanisms."
+        msg = "Ask for something: --drug, --gene, --mechanism, --effect, --level or --text; or --mechanisms."
         raise ConfigError(msg)
+
+
+def _read_text(option: str, given: str) -> str:
+    """Return a text that was typed, or that of the file behind an @."""
+    text = given
+    if given.startswith("@"):
+        try:
+            text = Path(given[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            msg = f"{option}: the file {given[1:]!r} cannot be read: {why}."
+            raise ConfigError(msg) from error
+    if not text.strip():
+        msg = f"{option} is empty: give a sentence, or @FILE."
+        raise ConfigError(msg)
+    return text
+
+
+def _tag(base: EvidenceBase, text: str, *, json: bool) -> int:
+    from hccresist import screen  # noqa: PLC0415
+    from hccresist.explain.tagger import tag_text  # noqa: PLC0415
+    from hccresist.screen_tags import print_tags  # noqa: PLC0415
+
+    tags = tag_text(text, base)
+    if json:
+        screen.print_json(tags.record())
+    else:
+        print_tags(tags, base)
+    return FINE
 
 
 def _answer(base: EvidenceBase, asked: dict[str, str], *, json: bool, csv: bool) -> int:

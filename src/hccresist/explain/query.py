@@ -16,16 +16,15 @@ Findings that match by class only are shown, but not counted for or against.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
 from hccresist.errors import ConfigError
 from hccresist.explain.evidence_tables import STATUSES, Findings
-from hccresist.explain.names import Resolved, fold_name, split_words
+from hccresist.explain.names import Resolved, UnknownNameError, fold_name, split_words
 
 if TYPE_CHECKING:
     from hccresist.explain.knowledge import EvidenceBase
@@ -214,11 +213,12 @@ def _add_text(
     base: EvidenceBase, text: str, wanted: _Wanted, names: NameIndex
 ) -> tuple[dict[str, object], _Wanted]:
     """Add what the tagger reads in a text."""
-    tagger = importlib.import_module("hccresist.explain.tagger")
-    tags: Any = tagger.tag_text(text, base)
-    mechanisms = tuple(tags.mechanisms)[:TAGGED_MECHANISMS]
+    from hccresist.explain.tagger import tag_text  # noqa: PLC0415  (its lists are read only when asked)
+
+    tags = tag_text(text, base)
+    mechanisms = tags.mechanisms[:TAGGED_MECHANISMS]
     known = _list_entities(base)
-    genes = {name for gene in tags.genes for name in names.resolve_gene(gene, known).names}
+    genes = {name for gene in tags.genes for name in _resolve_tag(gene, names, known)}
     drugs = tuple(frozenset(names.split_drugs(drug)) for drug in tags.drugs)
     read = {"mechanisms": list(mechanisms), "genes": list(tags.genes), "drugs": list(tags.drugs)}
     if not (mechanisms or genes or drugs):
@@ -232,6 +232,14 @@ def _add_text(
         levels=wanted.levels,
         either=not (wanted.genes or wanted.mechanisms),
     )
+
+
+def _resolve_tag(gene: str, names: NameIndex, known: Sequence[str]) -> tuple[str, ...]:
+    """Return what a gene read in a text is called in the base; itself where the base does not know it."""
+    try:
+        return names.resolve_gene(gene, known).names
+    except UnknownNameError:
+        return (gene,)
 
 
 def _pick_findings(base: EvidenceBase, wanted: _Wanted) -> pl.DataFrame:
