@@ -20,6 +20,7 @@ from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.cli import app
 from hccresist.explain.alteration_rules import AlterationRule, read_kinds, read_rules
 from hccresist.explain.knowledge import COUNTED_PER_SOURCE, EvidenceBase, count_base, read_base
+from hccresist.explain.recheck import count_recheck
 from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.explain.signatures import Signature, read_missing, read_not_measurable, read_signatures
 from hccresist.outcomes.results import RESULTS as OUTCOMES
@@ -49,6 +50,19 @@ POLICIES_INTRO = """# Policies
 Every choice on which the published rules leave room, with its default and source. Set one with
 `--policy NAME=VALUE` (repeatable) or in `[policies]` of `study.toml`; what was in force stands in the
 manifest and in the report. `hccresist policies` prints this list.
+
+"""
+
+RECHECK_INTRO = """
+## How often a second reader reads otherwise
+
+A tenth of the rows, drawn at random, was read again blind: the second reader saw source, entity and drug,
+found the abstract, and wrote down alteration, effect and level. The readings are compared as they were,
+before anything was mended (`data/evidence/recheck.csv`). *Opposite direction* is an error; *another effect*
+is mostly a border drawn elsewhere (a single-arm response called sensitivity or unclear, survival called
+sensitivity or prognosis). Differences were adjudicated and the rows say so. Apart from this, every verified
+row added since was held against its abstract by a reader other than its curator. All readers are language
+models: errors that such readers share are not seen.
 
 """
 
@@ -160,6 +174,16 @@ def render_cli() -> str:
     return NOTE + text.replace("# hccresist\n", "# Command line\n", 1).rstrip() + "\n" + codes
 
 
+def _render_recheck() -> str:
+    head = "| rows | drawn | read again | opposite direction | another effect | another level |\n"
+    lines = [head, "| --- | ---: | ---: | ---: | ---: | ---: |\n"]
+    for part, words in (("old", "carried over"), ("new", "added since"), ("", "all")):
+        n = count_recheck(part)
+        shares = (f"{k} ({100 * k / n.found:.0f} %)" for k in (n.reversed, n.effect, n.level))
+        lines.append(f"| {words} | {n.drawn} | {n.found} | {' | '.join(shares)} |\n")
+    return "".join(lines)
+
+
 def render_evidence() -> str:
     """Return the page of the evidence base: its size, by mechanism, drug and level, and what is contested."""
     base = read_base()
@@ -171,6 +195,7 @@ def render_evidence() -> str:
     parts += ["## By drug\n\nA finding on several drugs stands under each.\n\n"]
     parts += [_render_group(by_drug, ["drugs"]), "## By level of evidence\n\n"]
     parts += [_render_group(findings, ["evidence_level", "civic_level"]), _render_contested(base)]
+    parts += [RECHECK_INTRO, _render_recheck()]
     return "".join(parts).rstrip() + "\n"
 
 

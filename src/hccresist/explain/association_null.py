@@ -129,9 +129,18 @@ def draw_matched(level: Floats, members: Ints, *, draws: int, rng: np.random.Gen
         wanted = int((bins[members] == number).sum())
         others = np.setdiff1d(pool, members)
         pool = others if len(others) >= wanted else pool
-        keys = rng.random((draws, len(pool)))
-        columns.append(pool[np.argpartition(keys, wanted - 1, axis=1)[:, :wanted]])
+        columns.append(pool[_choose(len(pool), wanted, draws=draws, rng=rng)])
     return np.concatenate(columns, axis=1).astype(np.int64)
+
+
+def _choose(size: int, wanted: int, *, draws: int, rng: np.random.Generator) -> Ints:
+    """Return `wanted` of `size` places without replacement, `draws` times over (Floyd's algorithm)."""
+    chosen = np.full((draws, wanted), -1, dtype=np.int64)
+    for number, last in enumerate(range(size - wanted, size)):
+        place = rng.integers(0, last + 1, draws)
+        taken = (chosen[:, :number] == place[:, None]).any(axis=1)
+        chosen[:, number] = np.where(taken, last, place)
+    return chosen
 
 
 def compare_classes(scores: Floats, positive: Bools) -> float:
