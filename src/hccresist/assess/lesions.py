@@ -7,6 +7,7 @@ Sizes are whole micrometres; −1 means not evaluable.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -29,7 +30,7 @@ SUM_LESION: Final = "\x00sum"
 """Identifier of the lesion that stands for a recorded sum."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class LesionRows:
     """Rows of the lesion table of a set of series, sorted by series, lesion and day.
 
@@ -89,10 +90,57 @@ class LesionRows:
         """Number of lesions."""
         return len(self.lesion_series)
 
-    @property
+    @cached_property
     def hepatic(self) -> Bools:
         """Lesion lies in the liver; an unnamed site is read as the liver."""
         return ~self.node & ((self.organ == ORGAN["liver"]) | (self.organ < 0))
+
+    @cached_property
+    def hepatic_row(self) -> Bools:
+        """Row is of a lesion in the liver."""
+        return self.hepatic[self.lesion]
+
+    @cached_property
+    def recist_size(self) -> Ints:
+        """Short axis of nodes and longest diameter of other lesions, of each row."""
+        return np.where(self.node[self.lesion], self.short, self.longest)
+
+    @cached_property
+    def largest_size(self) -> Ints:
+        """Largest of the recorded diameters of each row, −1 where there is none."""
+        return np.maximum(np.maximum(self.longest, self.short), self.viable)
+
+    @cached_property
+    def whole_product(self) -> Ints:
+        """Cross-product of each row in square micrometres, −1 where empty.
+
+        A node's short axis is its perpendicular diameter.
+        """
+        across = np.where((self.across < 0) & self.node[self.lesion], self.short, self.across)
+        measured = np.where((self.longest >= 0) & (across >= 0), self.longest * across, -1)
+        measured = np.where((self.longest == 0) & ~self.is_sum[self.lesion], 0, measured)
+        return np.where(self.product >= 0, self.product, measured)
+
+    @cached_property
+    def gone(self) -> Bools:
+        """Row says that its lesion is absent or merged into another."""
+        return (self.state == STATE["absent"]) | (self.state == STATE["merged"])
+
+    @cached_property
+    def seen(self) -> Bools:
+        """Row shows its lesion."""
+        shown = (self.state >= 0) & ~self.gone & (self.state != STATE["not_evaluable"])
+        return shown | ((self.state < 0) & (self.largest_size > 0))
+
+    @cached_property
+    def site(self) -> Ints:
+        """Lesion lies in the liver (0), a vessel (1) or elsewhere (2)."""
+        return np.where(np.isin(self.organ, VASCULAR_CODES), 1, np.where(self.hepatic, 0, 2))
+
+    @cached_property
+    def has_parts(self) -> bool:
+        """Some lesion is a part of another."""
+        return bool((self.parent != np.arange(self.n_lesions)).any())
 
     def pick(self, evaluable: Bools) -> Ints:
         """Return, for each cell, its last evaluable row, or its last row if none is."""
@@ -193,33 +241,12 @@ def lesion_rows(
     )
 
 
-def recist_size(rows: LesionRows) -> Ints:
-    """Return the short axis of nodes and the longest diameter of other lesions, in micrometres."""
-    return np.where(rows.node[rows.lesion], rows.short, rows.longest)
-
-
-def largest_size(rows: LesionRows) -> Ints:
-    """Return the largest of the recorded diameters of each row, −1 where there is none."""
-    return np.maximum(np.maximum(rows.longest, rows.short), rows.viable)
-
-
 def criterion_length(rows: LesionRows, criterion: Criterion) -> Ints:
     """Return the diameter by which the criterion finds a lesion measurable, −1 where empty."""
-    whole = recist_size(rows)
+    whole = rows.recist_size
     if criterion.measure in (Measure.VIABLE, Measure.VIABLE_PRODUCT):
-        return np.where(rows.hepatic[rows.lesion], rows.viable, whole)
+        return np.where(rows.hepatic_row, rows.viable, whole)
     return whole
-
-
-def whole_product(rows: LesionRows) -> Ints:
-    """Return the cross-product of each row in square micrometres, −1 where empty.
-
-    A node's short axis is its perpendicular diameter.
-    """
-    across = np.where((rows.across < 0) & rows.node[rows.lesion], rows.short, rows.across)
-    measured = np.where((rows.longest >= 0) & (across >= 0), rows.longest * across, -1)
-    measured = np.where((rows.longest == 0) & ~rows.is_sum[rows.lesion], 0, measured)
-    return np.where(rows.product >= 0, rows.product, measured)
 
 
 def criterion_size(rows: LesionRows, criterion: Criterion) -> Ints:
@@ -227,11 +254,11 @@ def criterion_size(rows: LesionRows, criterion: Criterion) -> Ints:
 
     Lesions outside the liver are measured whole also by criteria of viable tissue.
     """
-    hepatic = rows.hepatic[rows.lesion]
+    hepatic = rows.hepatic_row
     if not criterion.measure.is_area:
-        whole = recist_size(rows) if criterion.node_rule else rows.longest
+        whole = rows.recist_size if criterion.node_rule else rows.longest
         return np.where(hepatic, rows.viable, whole) if criterion.measure.is_viable else whole
-    whole = whole_product(rows)
+    whole = rows.whole_product
     if criterion.measure is Measure.VIABLE_PRODUCT:
         known = (rows.viable >= 0) & (rows.viable_across >= 0)
         viable = np.where(known, rows.viable * rows.viable_across, rows.viable_product)
@@ -250,13 +277,13 @@ def row_values(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies
     ``tstm_value``. RECIST 1.1, doi:10.1016/j.ejca.2008.10.026.
     """
     value = criterion_size(rows, criterion)
-    value = np.where(np.isin(rows.state, (STATE["absent"], STATE["merged"])), 0, value)
+    value = np.where(rows.gone, 0, value)
     small = (rows.state == STATE["too_small"]) & (value < 0)
     imputed = _too_small_um(rows, scans, policies)
     value = np.where(small, imputed**2 if criterion.measure.is_area else imputed, value)
     unread = (rows.state == STATE["not_evaluable"]) | ~scans.scan_adequate[rows.scan]
     if criterion.measure.is_viable:
-        unread |= rows.hepatic[rows.lesion] & ~scans.scan_arterial[rows.scan]
+        unread |= rows.hepatic_row & ~scans.scan_arterial[rows.scan]
     return np.where(unread, -1, value)
 
 

@@ -17,14 +17,10 @@ from hccresist.assess.lesions import (
     ORGAN,
     ROLE,
     STATE,
-    VASCULAR_CODES,
     LesionRows,
     criterion_length,
     criterion_size,
-    largest_size,
-    recist_size,
     row_values,
-    whole_product,
 )
 from hccresist.assess.targets import (
     NODE_GROUP,
@@ -271,7 +267,7 @@ def _companion(
     mine = roles.target[rows.parent[rows.cell_lesion]]
     visit, row = rows.cell_visit[mine], picked[mine]
     if criterion.judge is Judge.NECROSIS:
-        area = whole_product(rows)[row]
+        area = rows.whole_product[row]
         value, state = values[mine], rows.state[row]
         area = np.where((area < 0) & ((value == 0) | (state == STATE["too_small"])), value, area)
         area = np.where(value < 0, -1, area)
@@ -290,7 +286,7 @@ def _joined_parts(rows: LesionRows, values: Ints, chosen: Bools) -> tuple[Ints, 
     whole = rows.parent[rows.cell_lesion]
     mine = chosen[whole]
     lesion, visit, value = whole[mine], rows.cell_visit[mine], values[mine]
-    if (rows.parent == np.arange(rows.n_lesions)).all():
+    if not rows.has_parts:
         return lesion, visit, value
     joined = (
         pl.DataFrame({"lesion": lesion, "visit": visit, "value": value})
@@ -315,15 +311,15 @@ def _nontarget_measures(
 ) -> NontargetPart:
     """Return counts and states of the non-targets of each visit."""
     mine_rows = roles.nontarget[rows.lesion]
-    size = recist_size(rows)
-    known = (rows.state >= 0) | (largest_size(rows) >= 0)
+    size = rows.recist_size
+    known = (rows.state >= 0) | (rows.largest_size >= 0)
     evaluable = known & (rows.state != STATE["not_evaluable"]) & scans.scan_adequate[rows.scan]
     if criterion.measure.is_viable:
-        evaluable &= ~rows.hepatic[rows.lesion] | scans.scan_arterial[rows.scan]
+        evaluable &= ~rows.hepatic_row | scans.scan_arterial[rows.scan]
     picked = rows.pick(evaluable)
     mine = roles.nontarget[rows.cell_lesion]
     visit, row, lesion = rows.cell_visit[mine], picked[mine], rows.cell_lesion[mine]
-    gone = np.isin(rows.state[row], (STATE["absent"], STATE["merged"])) | (size[row] == 0)
+    gone = rows.gone[row] | (size[row] == 0)
     small = (size[row] >= 0) & (size[row] < NORMAL_NODE_UM)
     gone |= rows.node[lesion] & (small | ((rows.state[row] == STATE["too_small"]) & (size[row] < 0)))
     if criterion.measure.is_viable:
@@ -360,7 +356,7 @@ def _new_measures(
     new = roles.new_target | roles.new_nontarget
     follow_up = rows.visit > baseline[rows.series]
     follow_up &= scans.visit_first[rows.visit] > policies.baseline_window_end
-    seen = new[rows.lesion] & follow_up & _seen(rows)
+    seen = new[rows.lesion] & follow_up & rows.seen
     proven = _marked(
         rows.lesion[seen & _qualifies(rows, scans, seen=seen, criterion=criterion, policies=policies)],
         rows.n_lesions,
@@ -393,19 +389,10 @@ def _new_measures(
 
 def _sites(rows: LesionRows, marked: Bools, n: int) -> Bools:
     """Return, for each visit, the sites of its marked rows: liver, vessels, elsewhere."""
-    vessel = np.isin(rows.organ, VASCULAR_CODES)
-    site = np.where(vessel, 1, np.where(rows.hepatic, 0, 2))
     result = np.zeros((n, 3), dtype=np.bool_)
     at = np.flatnonzero(marked)
-    result[rows.visit[at], site[rows.lesion[at]]] = True
+    result[rows.visit[at], rows.site[rows.lesion[at]]] = True
     return result
-
-
-def _seen(rows: LesionRows) -> Bools:
-    """Return the rows that show their lesion."""
-    hidden = ("absent", "not_evaluable", "merged")
-    shown = (rows.state >= 0) & ~np.isin(rows.state, [STATE[name] for name in hidden])
-    return shown | ((rows.state < 0) & (largest_size(rows) > 0))
 
 
 def _qualifies(
@@ -418,7 +405,7 @@ def _qualifies(
         hilar = node & (rows.organ[rows.lesion] == ORGAN["porta_hepatis_node"])
         proof &= ~hilar | (rows.short >= round(policies.mrecist_hilar_node_mm * 1000))
     if criterion.hcc_rules:
-        proof &= ~rows.hepatic[rows.lesion] | _typical_or_grown(rows, seen=seen, policies=policies)
+        proof &= ~rows.hepatic_row | _typical_or_grown(rows, seen=seen, policies=policies)
     proof &= rows.state != STATE["equivocal"]
     proof |= rows.state == STATE["unequivocal_progression"]
     if criterion.hcc_rules:

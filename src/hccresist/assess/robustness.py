@@ -25,10 +25,11 @@ from hccresist.assess.criteria import Criterion, Judge, find_criterion, progress
 from hccresist.assess.engine import ENGINES, MEASURED_BY, find_sources, read_chunks
 from hccresist.assess.lesions import LesionRows
 from hccresist.assess.measure import Ground, Measures, find_ground, measure_on, measure_targets
+from hccresist.assess.order import opens_group, sort_rows
 from hccresist.assess.rules import Rule
 from hccresist.assess.steps import walk
 from hccresist.assess.visits import Bools, Scans
-from hccresist.assess.words import Codes
+from hccresist.assess.words import WORDS, Codes
 from hccresist.study.policies import Policies
 from hccresist.study.study import Study
 
@@ -105,18 +106,34 @@ def derive_robustness(
     if not wanted:
         return pl.DataFrame(schema=COLUMNS)
     policies = study.config.policies
-    given = timepoints.select(_READ)
-    margins = [_judged(criterion, given, baselines, policies=policies) for criterion in dict.fromkeys(wanted)]
-    jobs = [(*margin, model, policies) for margin in margins for model in MODELS]
-    with ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:  # NumPy lets threads run
-        frames = list(pool.map(_with_probabilities, *zip(*jobs, strict=True)))
+    given = _numbered(timepoints)
     flips = leave_one_out(study, criteria=[c.name for c in wanted])
-    table = pl.concat(frames).join(flips, on=KEY, how="left")
-    return (
-        table.join(_flags(study, baselines), on=[*KEY[:2], "day"], how="left")
-        .select([pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()])
-        .sort([*KEY, "error_model"])
+    numbered = given.filter(opens_group(["__series"])).select(*KEY[:2], "__series")
+    flips, flags = (
+        frame.join(numbered, on=KEY[:2], how="inner").drop(KEY[:2])
+        for frame in (flips, _flags(study, baselines))
     )
+    jobs: list[tuple[pl.DataFrame, Criterion, str, Policies]] = []
+    for criterion in dict.fromkeys(wanted):
+        rows = _judged(criterion, given, baselines, policies=policies)
+        mine = flips.filter(pl.col("criterion") == criterion.name).drop("criterion")
+        for known in (mine, flags):
+            rows = rows.join(known, on=["__series", "day"], how="left", maintain_order="left")
+        jobs += [(rows, criterion, model, policies) for model in sorted(MODELS)]
+    with ThreadPoolExecutor(min(len(jobs), os.cpu_count() or 1)) as pool:  # NumPy lets threads run
+        table = pl.concat(pool.map(_with_probabilities, *zip(*jobs, strict=True)))
+    table = table[np.argsort(table["__row"].to_numpy(), kind="stable")]
+    return table.select([pl.col(name).cast(dtype) for name, dtype in COLUMNS.items()])
+
+
+def _numbered(timepoints: pl.DataFrame) -> pl.DataFrame:
+    """Return what is read of the visits, sorted by key, with the number of row and series."""
+    given = sort_rows(timepoints.select(_READ), KEY)
+    return given.with_columns(
+        pl.col("rule").cast(_RULES),
+        pl.col("overall").cast(WORDS),
+        opens_group(KEY[:2]).cum_sum().alias("__series"),
+    ).with_row_index("__row")
 
 
 COLUMNS: Final[dict[str, type[pl.DataType]]] = {
@@ -140,16 +157,18 @@ COLUMNS: Final[dict[str, type[pl.DataType]]] = {
 
 _READ: Final = (*KEY, "overall", "sum_mm", "baseline_mm", "nadir_mm", "rule")
 """Columns of `timepoints` that are looked at."""
+_RULES: Final = pl.Enum([rule.label for rule in Rule])
+_CARRIED: Final = ("__row", *KEY, "overall", "margin_mm", "toward", "flips_without", "flags")
 
 
 def _judged(
     criterion: Criterion, timepoints: pl.DataFrame, baselines: pl.DataFrame, *, policies: Policies
-) -> tuple[pl.DataFrame, Criterion]:
+) -> pl.DataFrame:
     """Return the visits under a criterion with their margins."""
     rows = timepoints.filter(pl.col("criterion") == criterion.name)
     targets = baselines.filter(pl.col("criterion") == criterion.name)
     rows = rows.join(targets.select([*KEY[:3], "n_targets"]), on=KEY[:3], how="left", maintain_order="left")
-    return rows.with_columns(_margin(criterion, policies)), criterion
+    return rows.with_columns(_margin(criterion, policies))
 
 
 def _limits(criterion: Criterion, policies: Policies) -> tuple[pl.Expr, pl.Expr]:
@@ -205,7 +224,7 @@ def _with_probabilities(
         [columns[name] for name in _WORDS],
         default=np.nan,
     )
-    return rows.select(*KEY, "overall", "margin_mm", "toward").with_columns(
+    return rows.select(_CARRIED).with_columns(
         **{name: pl.Series(values, nan_to_null=True) for name, values in columns.items()},
         fragility=pl.Series(1 - own, nan_to_null=True),
         error_model=pl.lit(model),

@@ -13,10 +13,8 @@ from hccresist.assess.lesions import (
     FLUID_CODES,
     ORGAN,
     ROLE,
-    STATE,
     VASCULAR_CODES,
     LesionRows,
-    largest_size,
 )
 from hccresist.assess.visits import Bools, Ints, Scans
 from hccresist.study.policies import Policies
@@ -153,8 +151,7 @@ def _chosen_by_rule(rows: LesionRows, policies: Policies) -> Bools:
 
 def _there_at_baseline(rows: LesionRows, baseline: Ints) -> Bools:
     """Return the lesions that a row of the baseline visit shows, evaluable or not."""
-    gone = np.isin(rows.state, (STATE["absent"], STATE["merged"]))
-    gone |= (rows.state < 0) & (largest_size(rows) == 0)
+    gone = rows.gone | (rows.state < 0) & (rows.largest_size == 0)
     shown = ~gone & (rows.visit == baseline[rows.series])
     there = np.zeros(rows.n_lesions, dtype=np.bool_)
     there[rows.lesion[shown]] = True
