@@ -12,12 +12,14 @@ from typing import Final
 import polars as pl
 
 from hccresist.assess.kinetics import add_rates, pair_scans
+from hccresist.assess.order import opens_group, sort_rows
 from hccresist.assess.pattern_records import KEYS, text
 from hccresist.study.codes import NODE_ORGANS
 from hccresist.study.policies import Policies
 from hccresist.study.study import Study
 
 CRITERION: Final = "recist11"
+LESION: Final = [*KEYS, "lesion_id"]
 NOT_A_FAILURE: Final = ("completed", "ongoing")
 """Reasons for stopping that are no treatment failure (our choice)."""
 _NOT_SEEN: Final = ("absent", "not_evaluable", "merged")
@@ -25,7 +27,8 @@ _NOT_SEEN: Final = ("absent", "not_evaluable", "merged")
 
 def series_of(study: Study, *tables: pl.DataFrame) -> pl.DataFrame:
     """Return every patient and reader of the tables; patients in none of them have reader ''."""
-    named = pl.concat([table.select(pl.col(KEYS).cast(pl.String)) for table in tables]).unique()
+    given = [table.select(pl.col(KEYS).cast(pl.String)).filter(opens_group(KEYS)) for table in tables]
+    named = pl.concat(given).unique()
     rest = study.patients.select(pl.col("patient_id").cast(pl.String)).join(
         named, on="patient_id", how="anti"
     )
@@ -59,8 +62,11 @@ def gather_facts(
     timepoints: pl.DataFrame,
     best_response: pl.DataFrame,
     sizes: pl.DataFrame,
+    organs: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Return the facts that the definitions of hyperprogression read, one row for each row of `series`.
+
+    `organs` is what `lesion_organs` returns, where it is known already.
 
     Returns
     -------
@@ -91,14 +97,15 @@ def gather_facts(
         facts = facts.join(part, on=on, how="left", maintain_order="left")
     facts = _fill_gaps(facts)
     facts = _judge_failure(facts, study, policies)
-    for part in (_new_lesions(study, facts), _new_flags(study, facts)):
+    lesions = lesion_organs(study) if organs is None else organs
+    for part in (_new_lesions(lesions, facts), _new_flags(study, facts)):
         facts = facts.join(part, on=KEYS, how="left", maintain_order="left")
     facts = facts.join(_ecog(study, policies), on="patient_id", how="left", maintain_order="left")
     return _judge_rest(facts)
 
 
 def _first_assessment(seen: pl.DataFrame) -> pl.DataFrame:
-    rows = seen.filter(pl.col("overall") != "NE").sort(*KEYS, "day")
+    rows = sort_rows(seen.filter(pl.col("overall") != "NE"), [*KEYS, "day"])
     return rows.group_by(KEYS, maintain_order=True).agg(
         pl.col("day").first().alias("day_evaluated"),
         (pl.col("overall").first() == "PD").alias("pd_first"),
@@ -189,11 +196,11 @@ def _judge_failure(facts: pl.DataFrame, study: Study, policies: Policies) -> pl.
 
 
 def lesion_organs(study: Study) -> pl.DataFrame | None:
-    """Return each lesion with its organ, whether it is new, and the first day it was seen.
+    """Return each lesion with its organ, whether it is new, and the first day it was seen, sorted by key.
 
-    `new_role`: it has a new role; `roleless`: it has none at any scan, so that the day it was first
-    seen decides. Nodes are one organ; a lesion without organ is in the liver, as in the response
-    engine.
+    `target`: its first role is target. `new_role`: it has a new role; `roleless`: it has none at any
+    scan, so that the day it was first seen decides. Nodes are one organ; a lesion without organ is in the
+    liver, as in the response engine.
     """
     lesions = study.table("lesions")
     if lesions is None:
@@ -204,20 +211,23 @@ def lesion_organs(study: Study) -> pl.DataFrame | None:
     organ = pl.col("organ").cast(pl.String).drop_nulls().first().fill_null("liver")
     node = organ.is_in(NODE_ORGANS) | pl.col("node").any().fill_null(value=False)
     return (
-        lesions.sort(*KEYS, "lesion_id", "day")
-        .group_by(*KEYS, "lesion_id", maintain_order=True)
+        sort_rows(lesions, [*LESION, "day"])
+        .with_columns(opens_group(LESION).cum_sum().alias("__lesion"))
+        .group_by("__lesion", maintain_order=True)
         .agg(
+            *(pl.col(key).first() for key in LESION),
             pl.when(node).then(pl.lit("lymph_node")).otherwise(organ).alias("organ"),
             role.str.starts_with("new_").any().fill_null(value=False).alias("new_role"),
             role.is_null().all().alias("roleless"),
             pl.col("day").filter(seen.fill_null(value=False)).min().alias("first_seen"),
+            (role.drop_nulls().first() == "target").fill_null(value=False).alias("target"),
         )
+        .drop("__lesion")
     )
 
 
-def _new_lesions(study: Study, facts: pl.DataFrame) -> pl.DataFrame:
+def _new_lesions(lesions: pl.DataFrame | None, facts: pl.DataFrame) -> pl.DataFrame:
     """Return how many new lesions lie in involved organs, and whether one lies elsewhere."""
-    lesions = lesion_organs(study)
     if lesions is None:
         return _none(*KEYS, listed=pl.Boolean, same=pl.Int64, elsewhere=pl.Boolean)
     days = facts.select(*KEYS, "day_baseline", "day_evaluated")

@@ -56,12 +56,7 @@ def judge_rebound(study: Study, facts: pl.DataFrame) -> pl.DataFrame:
     gate = pl.when(~given).then(pl.lit("no treatments are recorded"))
     rule = Rule(clause=clause, gate=gate, value=pl.when(~none).then(-stop), day=pl.when(~none).then(stop))
     rows = judge(told, REBOUND, rule)
-    drugs = told.select("patient_id", "reader", pl.col("kinase_drug").alias("detail"))
-    return (
-        rows.drop("detail")
-        .join(drugs, on=["patient_id", "reader"], how="left", maintain_order="left")
-        .select(rows.columns)
-    )
+    return rows.with_columns(told["kinase_drug"].cast(pl.String).alias("detail"))
 
 
 def _earlier(study: Study) -> pl.DataFrame:

@@ -11,9 +11,11 @@ from typing import Final
 
 import polars as pl
 
-from hccresist.assess.pattern_facts import CRITERION, lesion_organs
+from hccresist.assess.order import opens_group, sort_rows
+from hccresist.assess.pattern_facts import CRITERION, LESION, lesion_organs
 from hccresist.assess.pattern_records import KEYS, Clause, Definition, Rule, judge, number, text
 from hccresist.study.codes import HEPATIC_ORGANS, NODE_ORGANS
+from hccresist.study.policies import Policies
 from hccresist.study.study import Study
 
 TABLE: Final = "the review doi:10.1177/17588359221096877 (PMC9083034), table 1"
@@ -104,15 +106,21 @@ DEFINITIONS: Final = (BY_LESION, BY_ORGAN, LIVER, LOOSE, OLIGO, SYSTEMIC)
 
 
 def judge_sites(
-    study: Study, series: pl.DataFrame, *, timepoints: pl.DataFrame, baselines: pl.DataFrame
+    study: Study,
+    series: pl.DataFrame,
+    *,
+    timepoints: pl.DataFrame,
+    baselines: pl.DataFrame,
+    organs: pl.DataFrame | None = None,
 ) -> list[pl.DataFrame]:
     """Return the rows of `patterns` for dissociated response and the extent of progression.
 
-    One frame a definition, one row for each row of `series`.
+    One frame a definition, one row for each row of `series`. `organs` is what `lesion_organs` returns,
+    where it is known already.
     """
-    seen = timepoints.filter(pl.col("criterion") == CRITERION).sort(*KEYS, "day")
+    seen = sort_rows(timepoints.filter(pl.col("criterion") == CRITERION), [*KEYS, "day"])
     base = baselines.filter(pl.col("criterion") == CRITERION, pl.col("day").is_not_null())
-    sizes = lesion_sizes(study, seen, base)
+    sizes = lesion_sizes(study, seen, base, organs=organs)
     return [
         _judge_lesions(series, sizes),
         *_judge_organs(series, sizes, seen),
@@ -121,7 +129,9 @@ def judge_sites(
     ]
 
 
-def lesion_sizes(study: Study, seen: pl.DataFrame, base: pl.DataFrame) -> pl.DataFrame:
+def lesion_sizes(
+    study: Study, seen: pl.DataFrame, base: pl.DataFrame, *, organs: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Return each lesion at each RECIST 1.1 visit, beside its size at baseline.
 
     Returns
@@ -131,44 +141,62 @@ def lesion_sizes(study: Study, seen: pl.DataFrame, base: pl.DataFrame) -> pl.Dat
         not evaluable), um_base (at baseline, empty for new lesions), um_low (smallest before this
         visit), organ, hepatic, target, new, progressing (recorded as unequivocal progression).
     """
-    lesions, named = study.table("lesions"), lesion_organs(study)
-    if lesions is None or named is None:
+    table = study.table("lesions")
+    named = lesion_organs(study) if organs is None else organs
+    if table is None or named is None:
         return _no_sizes()
-    policies = study.config.policies
-    days = pl.concat([base.select(*KEYS, "day"), seen.select(*KEYS, "day")]).unique()
-    days = days.with_columns(pl.col("day").alias("visit_day")).sort("day")
-    rows = lesions.select(
-        *KEYS, "lesion_id", "day", _size(policies.tstm_value).alias("um"), _progressing().alias("progressing")
-    ).sort("day")
+    lesions = _roles(named, base)
+    visits = _visit_sizes(table, lesions, seen, base, study.config.policies)
+    at = visits["__lesion"]
+    base_day = lesions["base_day"].gather(at)
+    first = visits.filter(visits["visit_day"] == base_day).select("__lesion", pl.col("um").alias("um_base"))
+    low = pl.col("um").cum_min().shift(1).forward_fill().over("__lesion").alias("um_low")
+    after = visits.with_columns(low).filter(visits["visit_day"] > base_day)
+    after = after.join(first, on="__lesion", how="left", maintain_order="left")
+    return after.hstack(lesions[after["__lesion"]]).select(list(_no_sizes().columns))
+
+
+def _visit_sizes(
+    table: pl.DataFrame,
+    lesions: pl.DataFrame,
+    seen: pl.DataFrame,
+    base: pl.DataFrame,
+    policies: Policies,
+) -> pl.DataFrame:
+    """Return number of lesion, day of the visit, size and whether it progresses, in this order.
+
+    Rows belong to the visit that ends on their day or soonest after it, at most a visit window later.
+    """
+    numbered = lesions.select(*KEYS, "__series").unique()
+    days = pl.concat([base.select(*KEYS, "day"), seen.select(*KEYS, "day")])
+    days = days.join(numbered, on=KEYS, how="inner").select("__series", "day").unique()
+    rows = sort_rows(table, [*LESION, "day"]).select(
+        (opens_group(LESION).cum_sum() - 1).alias("__lesion"),
+        "day",
+        _size(policies.tstm_value).alias("um"),
+        _progressing().alias("progressing"),
+    )
+    rows = rows.with_columns(lesions["__series"].gather(rows["__lesion"])).sort("day", maintain_order=True)
     rows = rows.join_asof(
-        days,
+        days.with_columns(pl.col("day").alias("visit_day")).sort("day"),
         on="day",
-        by=KEYS,
+        by="__series",
         strategy="forward",
         tolerance=policies.visit_window_days,
         check_sortedness=False,
     ).filter(pl.col("visit_day").is_not_null())
-    visits = (
-        rows.sort(*KEYS, "lesion_id", "day")
-        .group_by(*KEYS, "lesion_id", "visit_day", maintain_order=True)
-        .agg(pl.col("um").drop_nulls().last(), pl.col("progressing").any())
+    rows = rows.sort("__lesion", "day")
+    cell = opens_group(["__lesion", "visit_day"]).cum_sum().alias("__cell")
+    return (
+        rows.with_columns(cell)
+        .group_by("__cell", maintain_order=True)
+        .agg(
+            pl.col("__lesion", "visit_day").first(),
+            pl.col("um").drop_nulls().last(),
+            pl.col("progressing").any(),
+        )
+        .drop("__cell")
     )
-    started = base.select(*KEYS, pl.col("day").alias("base_day"))
-    visits = visits.join(started, on=KEYS, how="left").join(
-        _roles(lesions, named), on=[*KEYS, "lesion_id"], how="left"
-    )
-    lesion = [*KEYS, "lesion_id"]
-    at_base = pl.col("visit_day") == pl.col("base_day")
-    after = pl.col("visit_day") > pl.col("base_day")
-    first = pl.col("um").filter(at_base).first().over(lesion)
-    visits = visits.sort(*lesion, "visit_day").with_columns(
-        first.alias("um_base"),
-        pl.col("um").cum_min().shift(1).forward_fill().over(lesion, order_by="visit_day").alias("um_low"),
-        (pl.col("new_role") | (pl.col("roleless") & (pl.col("first_seen") > pl.col("base_day")))).alias(
-            "new"
-        ),
-    )
-    return visits.filter(after).select(list(_no_sizes().columns))
 
 
 def _size(too_small_mm: float) -> pl.Expr:
@@ -192,17 +220,18 @@ def _progressing() -> pl.Expr:
     return (pl.col("state").cast(pl.String) == "unequivocal_progression").fill_null(value=False)
 
 
-def _roles(lesions: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
-    role = pl.col("role").cast(pl.String)
-    first = (
-        lesions.sort(*KEYS, "lesion_id", "day")
-        .group_by(*KEYS, "lesion_id")
-        .agg((role.drop_nulls().first() == "target").fill_null(value=False).alias("target"))
+def _roles(named: pl.DataFrame, base: pl.DataFrame) -> pl.DataFrame:
+    """Return each lesion with its number, its series, its baseline, and what it is."""
+    started = base.select(*KEYS, pl.col("day").alias("base_day"))
+    lesions = named.with_columns(opens_group(KEYS).cum_sum().alias("__series"))
+    lesions = lesions.join(started, on=KEYS, how="left", maintain_order="left")
+    any_role = (~pl.col("roleless")).any().over("__series")
+    late = pl.col("roleless") & (pl.col("first_seen") > pl.col("base_day"))
+    return lesions.with_columns(
+        pl.col("organ").is_in(HEPATIC_ORGANS).alias("hepatic"),
+        (pl.col("target") | ~any_role).alias("target"),
+        (pl.col("new_role") | late).alias("new"),
     )
-    hepatic = pl.col("organ").is_in(HEPATIC_ORGANS).alias("hepatic")
-    roles = named.join(first, on=[*KEYS, "lesion_id"], how="left").with_columns(hepatic)
-    any_role = (~pl.col("roleless")).any().over(KEYS)
-    return roles.with_columns((pl.col("target") | ~any_role).alias("target"))
 
 
 def _no_sizes() -> pl.DataFrame:
@@ -244,7 +273,7 @@ def _judge_lesions(series: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_assessment(seen: pl.DataFrame) -> pl.DataFrame:
-    rows = seen.filter(pl.col("overall") != "NE").sort(*KEYS, "day")
+    rows = sort_rows(seen.filter(pl.col("overall") != "NE"), [*KEYS, "day"])
     return rows.group_by(KEYS, maintain_order=True).agg(
         pl.col("day").first().alias("visit_day"),
         pl.col("new_lesion").first().alias("new_lesion"),

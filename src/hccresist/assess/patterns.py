@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from hccresist.assess import hyperprogression, pattern_durable, pattern_sites, pseudoprogression
 from hccresist.assess.growth_results import (
@@ -23,8 +24,9 @@ from hccresist.assess.growth_results import (
     Sizes,
 )
 from hccresist.assess.hyperprogression import judge_hyperprogression
+from hccresist.assess.order import opens_group, sort_rows
 from hccresist.assess.pattern_durable import judge_durable
-from hccresist.assess.pattern_facts import gather_facts, series_of
+from hccresist.assess.pattern_facts import gather_facts, lesion_organs, series_of
 from hccresist.assess.pattern_rebound import REBOUND, judge_rebound
 from hccresist.assess.pattern_records import KEYS, Definition, tabulate_definitions
 from hccresist.assess.pattern_sites import judge_sites
@@ -47,6 +49,8 @@ DEFINITIONS: Final[dict[str, Definition]] = {
     )
 }
 """Every registered definition by name."""
+_READ: Final = (*KEYS, "criterion", "day", "overall", "nontarget", "new_lesion")
+"""Columns of `timepoints` that definitions look at."""
 
 
 def describe_definitions() -> pl.DataFrame:
@@ -84,13 +88,14 @@ def derive_patterns(
     """
     sizes = Sizes.validate(sizes, cast=True)
     series = series_of(study, sizes, timepoints, best_response, baselines)
+    timepoints, organs = timepoints.select(_READ), lesion_organs(study)
     given = {"timepoints": timepoints, "best_response": best_response}
-    facts = gather_facts(study, series, **given, sizes=sizes)
+    facts = gather_facts(study, series, **given, sizes=sizes, organs=organs)
     parts = [
         *judge_hyperprogression(facts, study.config.policies),
         judge_rebound(study, facts),
         *judge_pseudoprogression(study, series, timepoints=timepoints),
-        *judge_sites(study, series, timepoints=timepoints, baselines=baselines),
+        *judge_sites(study, series, timepoints=timepoints, baselines=baselines, organs=organs),
         *judge_durable(study, series, **given, events=events),
     ]
     return Patterns.validate(_interleave(parts, len(series)))
@@ -105,7 +110,7 @@ def _interleave(parts: list[pl.DataFrame], count: int) -> pl.DataFrame:
         return parts[0].clear()
     ordered = sorted(parts, key=lambda part: part["definition"][0])
     row = np.arange(count)[:, None] + count * np.arange(len(ordered))
-    return pl.concat(ordered)[row.ravel()]
+    return pl.concat(ordered, rechunk=True)[row.ravel()]
 
 
 def derive_pattern_rates(patterns: pl.DataFrame) -> pl.DataFrame:
@@ -115,26 +120,36 @@ def derive_pattern_rates(patterns: pl.DataFrame) -> pl.DataFrame:
     for pseudoprogression also *pd*: those with progression, and *after_pd*: those with an evaluable
     assessment after it.
     """
-    progressed, assessed = pl.col("reached").is_in(["pd", "after_pd"]), pl.col("reached") == "after_pd"
+    met = pl.col("met").fill_null(value=False)
     told = pl.col("reached").is_not_null()
+    after = pl.col("reached") == "after_pd"
     groups = {
         "treated": pl.lit(value=True),
         "evaluable": pl.col("evaluable"),
-        "pd": progressed,
-        "after_pd": assessed,
+        "pd": pl.col("reached").is_in(["pd", "after_pd"]),
+        "after_pd": after,
     }
-    parts: list[pl.DataFrame] = []
-    for name, counted in groups.items():
-        rows = patterns.filter(told) if name in ("pd", "after_pd") else patterns
-        parts.append(
-            rows.group_by("reader", "definition").agg(
-                pl.lit(name).alias("denominator"),
-                (counted & pl.col("met").fill_null(value=False)).sum().cast(pl.Int64).alias("met"),
-                counted.fill_null(value=False).sum().cast(pl.Int64).alias("n")
-                if name != "treated"
-                else pl.len().cast(pl.Int64).alias("n"),
-            )
+    counts = patterns.group_by("reader", "definition").agg(
+        told.any().alias("told"),
+        pl.len().cast(pl.Int64).alias("n_treated"),
+        met.sum().cast(pl.Int64).alias("met_treated"),
+        *(c.sum().cast(pl.Int64).alias(f"n_{name}") for name, c in groups.items() if name != "treated"),
+        *(
+            (c & met).sum().cast(pl.Int64).alias(f"met_{name}")
+            for name, c in groups.items()
+            if name != "treated"
+        ),
+    )
+    parts = [
+        counts.filter(pl.col("told") | (name in ("treated", "evaluable"))).select(
+            "reader",
+            "definition",
+            pl.lit(name).alias("denominator"),
+            pl.col(f"met_{name}").alias("met"),
+            pl.col(f"n_{name}").alias("n"),
         )
+        for name in groups
+    ]
     share = pl.when(pl.col("n") > 0).then(100.0 * pl.col("met") / pl.col("n")).alias("percent")
     table = pl.concat(parts).with_columns(share)
     return PatternRates.validate(table.sort("reader", "definition", "denominator"))
@@ -164,30 +179,41 @@ def derive_overlap(patterns: pl.DataFrame, *, definitions: Sequence[str] | None 
         For a name that is not registered.
     """
     names = _chosen(definitions)
-    rows = patterns.filter(pl.col("definition").is_in(names), "evaluable")
-    rows = rows.select(*KEYS, "definition", "met")
-    pairs = rows.join(rows, on=KEYS, how="inner", suffix="_b").filter(
-        pl.col("definition") < pl.col("definition_b")
-    )
-    both, either = pl.col("met") & pl.col("met_b"), pl.col("met") | pl.col("met_b")
-    found = pairs.group_by("reader", pl.col("definition").alias("definition_a"), "definition_b").agg(
-        pl.len().cast(pl.Int64).alias("evaluable"),
-        pl.col("met").sum().cast(pl.Int64).alias("met_a"),
-        pl.col("met_b").sum().cast(pl.Int64),
-        both.sum().cast(pl.Int64).alias("met_both"),
-        pl.when(either.sum() > 0).then(both.sum() / either.sum()).alias("jaccard"),
-    )
-    every = _pairs(patterns, names)
-    counts = ["evaluable", "met_a", "met_b", "met_both"]
-    table = every.join(found, on=["reader", "definition_a", "definition_b"], how="left")
-    table = table.with_columns(pl.col(counts).fill_null(0)).select(list(PatternOverlap.columns()))
-    return PatternOverlap.validate(table.sort("reader", "definition_a", "definition_b"))
+    parts: list[pl.DataFrame] = [PatternOverlap.create_empty()]
+    for (reader,), mine in patterns.group_by("reader"):
+        evaluable, met = _matrices(mine, names)
+        n, a, both = evaluable.T @ evaluable, met.T @ evaluable, met.T @ met
+        either = a + a.T - both
+        first, second = np.triu_indices(len(names), 1)
+        at = first, second
+        share = np.divide(both[at], either[at], out=np.full(len(first), np.nan), where=either[at] > 0)
+        counts = {"evaluable": n[at], "met_a": a[at], "met_b": a.T[at], "met_both": both[at]}
+        parts.append(
+            pl.DataFrame(
+                {
+                    "reader": [reader] * len(first),
+                    "definition_a": [names[i] for i in first],
+                    "definition_b": [names[i] for i in second],
+                    **{name: values.astype(np.int64) for name, values in counts.items()},
+                    "jaccard": pl.Series(share, dtype=pl.Float64, nan_to_null=True),
+                },
+                schema_overrides={"reader": pl.String, "definition_a": pl.String, "definition_b": pl.String},
+            )
+        )
+    return PatternOverlap.validate(pl.concat(parts).sort("reader", "definition_a", "definition_b"))
 
 
-def _pairs(patterns: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    pairs = [(a, b) for a in names for b in names if a < b]
-    frame = pl.DataFrame(pairs, schema={"definition_a": pl.String, "definition_b": pl.String}, orient="row")
-    return patterns.select(pl.col("reader").unique()).join(frame, how="cross")
+def _matrices(patterns: pl.DataFrame, names: Sequence[str]) -> tuple[NDArray[np.float64], ...]:
+    """Return who is evaluable for each definition, and who meets it: patients × definitions, 0 or 1."""
+    rows = patterns.filter(pl.col("definition").is_in(names), "evaluable").select(*KEYS, "definition", "met")
+    rows = sort_rows(rows, KEYS)
+    patient = rows.select(opens_group(KEYS).cum_sum().cast(pl.Int64) - 1).to_series().to_numpy()
+    kind = rows["definition"].cast(pl.Enum(names)).to_physical().to_numpy()
+    evaluable = np.zeros((int(patient.max(initial=-1)) + 1, len(names)))
+    met = np.zeros_like(evaluable)
+    evaluable[patient, kind] = 1.0
+    met[patient, kind] = rows["met"].fill_null(value=False).to_numpy()
+    return evaluable, met
 
 
 def _chosen(definitions: Sequence[str] | None) -> list[str]:
@@ -197,7 +223,7 @@ def _chosen(definitions: Sequence[str] | None) -> list[str]:
     if unknown:
         told = [f"There is no definition '{n}'. {nearest(n, list(DEFINITIONS))}".strip() for n in unknown]
         raise ConfigError("\n".join(told))
-    return sorted(definitions)
+    return sorted(set(definitions))
 
 
 def derive_combinations(patterns: pl.DataFrame, *, family: str = "hyperprogression") -> pl.DataFrame:
@@ -209,7 +235,7 @@ def derive_combinations(patterns: pl.DataFrame, *, family: str = "hyperprogressi
         Columns of `PatternCombinations`, the most frequent combination first within a reader.
     """
     names = [n for n, item in DEFINITIONS.items() if item.family == family and item.computable]
-    rows = patterns.filter(pl.col("definition").is_in(names)).sort(*KEYS, "definition")
+    rows = sort_rows(patterns.filter(pl.col("definition").is_in(names)), [*KEYS, "definition"])
     people = rows.group_by(KEYS, maintain_order=True).agg(
         pl.col("definition")
         .filter(pl.col("met").fill_null(value=False))

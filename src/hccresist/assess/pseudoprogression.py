@@ -16,6 +16,7 @@ from typing import Final
 
 import polars as pl
 
+from hccresist.assess.order import sort_rows
 from hccresist.assess.pattern_facts import before_new_therapy
 from hccresist.assess.pattern_records import KEYS, Clause, Definition, Rule, Verification, judge, number, text
 from hccresist.study.study import Study
@@ -191,13 +192,8 @@ def _judge_reversal(item: Reversal, series: pl.DataFrame, timepoints: pl.DataFra
         .then(pl.lit("after_pd"))
         .otherwise(pl.lit("pd"))
     )
-    extra = facts.select(*KEYS, reached.alias("reached"), late.alias("detail"))
-    judged = judge(facts, item.definition, rule)
-    return (
-        judged.drop("reached", "detail")
-        .join(extra, on=KEYS, how="left", maintain_order="left")
-        .select(judged.columns)
-    )
+    extra = facts.select(reached.alias("reached"), late.alias("detail"))
+    return judge(facts, item.definition, rule).with_columns(extra)
 
 
 def find_reversals(rows: pl.DataFrame, later: tuple[str, ...]) -> pl.DataFrame:
@@ -216,7 +212,7 @@ def find_reversals(rows: pl.DataFrame, later: tuple[str, ...]) -> pl.DataFrame:
         patient_id, reader, assessed, pd_day, after (an evaluable assessment follows it), back_day,
         back_word.
     """
-    kept = rows.filter(pl.col("overall") != "NE").sort(*KEYS, "day")
+    kept = sort_rows(rows.filter(pl.col("overall") != "NE"), [*KEYS, "day"])
     overall, day = pl.col("overall"), pl.col("day")
     worse, better = overall.is_in(PROGRESSION), overall.is_in(later)
     told = kept.group_by(KEYS, maintain_order=True).agg(
