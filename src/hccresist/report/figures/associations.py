@@ -94,19 +94,28 @@ def plot_volcano(rows: pl.DataFrame, *, key: str, title: str, accepted: frozense
     named = points.filter("low_q").head(MOST_NAMED)
     named = named.with_columns(label=pl.col("row"), left=_share(domain, log=middle == 1) > _TURN)
     chart = associations.chart_volcano(measure=measure, domain=domain, middle=middle)
-    low = int(points["low_q"].sum())
     return Figure(
         key=key,
         title=title,
         heading="p against effect",
-        caption=f"{words.plural(told.height, 'feature')} with p; {words.count(low)} with q below "
-        f"{LOW_Q:g} (filled blue), the first {MOST_NAMED} of them named. Features with too few patients or "
-        "events have no p and are not here." + explain_mark(accepted & set(told["feature"].to_list())),
+        caption=_describe_low(told.height, int(points["low_q"].sum()))
+        + explain_mark(accepted & set(told["feature"].to_list())),
         alt=f"{title}. {_first(told)}",
         data=told.select("feature", "n", "events", "effect", "low", "high", "p", "q", "null_p"),
         svg=draw(
             chart, key=key, rows={"rows": points, "named": named, "middle": pl.DataFrame({"at": [middle]})}
         ),
+    )
+
+
+def _describe_low(told: int, low: int) -> str:
+    which = "none of them with" if not low else f"{words.count(low)} with"
+    named = (
+        f", drawn blue, the first {MOST_NAMED} by p named" if low > MOST_NAMED else ", drawn blue and named"
+    )
+    return (
+        f"{words.plural(told, 'feature')} with p, {which} q below {LOW_Q:g}{named if low else ''}. Features "
+        "with too few patients or events have no p and are not here."
     )
 
 

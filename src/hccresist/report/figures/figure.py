@@ -27,7 +27,7 @@ _HIDDEN: Final = re.compile(
     r'<path class="(?:fore|back)ground"[^>]*?'
     r'(?:display="none"|pointer-events="none"|aria-hidden="true" d="[^"]*")/>'
 )
-_EMPTY_GROUP: Final = re.compile(r"<g[^>]*></g>")
+_EMPTY_GROUP: Final = re.compile(r"<g[^>]*/>|<g[^>]*(?<!/)></g>")
 _NAMED: Final = re.compile(r'(id="|url\(#)((?:clip|gradient_)\d+)')
 _SIZE: Final = re.compile(r'<svg [^>]*?width="([\d.]+)" height="([\d.]+)"[^>]*>')
 

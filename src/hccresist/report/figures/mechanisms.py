@@ -74,34 +74,34 @@ def choose_scores(facts: Facts) -> tuple[pl.DataFrame, str]:
     str
         Method.
     """
+    scores = facts.table("mechanism_scores")
+    if scores is None:
+        return pl.DataFrame(), ""
+    for method, column in _METHODS.items():
+        rows = scores.filter(pl.col("method").cast(pl.String) == method, pl.col(column).is_not_null())
+        if not rows.is_empty():
+            sets = rows.select("mechanism_id", "set").unique()
+            drawn = rows.join(_choose_sets(facts, sets), on=["mechanism_id", "set"])
+            columns = ("sample_id", "patient_id", "mechanism_id", "set", "label")
+            return drawn.select(*columns, value=column).sort("sample_id", "mechanism_id", "set"), method
+    return pl.DataFrame(), ""
+
+
+def _choose_sets(facts: Facts, sets: pl.DataFrame) -> pl.DataFrame:
+    """Return the sets that are drawn, with the words of their row."""
     from hccresist.explain.signatures import STATUSES, read_signatures  # noqa: PLC0415
 
-    scores = facts.table("mechanism_scores")
-    for method, column in _METHODS.items() if scores is not None else ():
-        rows = scores.filter(pl.col("method").cast(pl.String) == method, pl.col(column).is_not_null())
-        if rows.is_empty():
-            continue
-        checked = {item.name: STATUSES.index(item.status) for item in read_signatures()}
-        coverage = facts.table("coverage")
-        found = {} if coverage is None else dict(coverage.select("set", "found").iter_rows())
-        sets = rows.select("mechanism_id", "set").unique()
-        shown: dict[tuple[str, str], str] = {}
-        for mechanism, own in groupby(sorted(sets.iter_rows()), key=lambda pair: pair[0]):
-            names = [name for _, name in own]
-            known = sorted((checked[n], -found.get(n, 0), n) for n in names if n in checked)
-            if known:
-                shown[(mechanism, known[0][2])] = name_mechanism(mechanism)
-            shown |= {(mechanism, n): n for n in names if n not in checked}
-        kept = pl.DataFrame(
-            [(*pair, label) for pair, label in shown.items()],
-            schema={"mechanism_id": pl.String, "set": pl.String, "label": pl.String},
-            orient="row",
-        )
-        drawn = rows.join(kept, on=["mechanism_id", "set"]).select(
-            "sample_id", "patient_id", "mechanism_id", "set", "label", value=column
-        )
-        return drawn.sort("sample_id", "mechanism_id", "set"), method
-    return pl.DataFrame(), ""
+    checked = {item.name: STATUSES.index(item.status) for item in read_signatures()}
+    coverage = facts.table("coverage")
+    found = {} if coverage is None else dict(coverage.select("set", "found").iter_rows())
+    shown: list[tuple[str, str, str]] = []
+    for mechanism, own in groupby(sorted(sets.iter_rows()), key=lambda pair: pair[0]):
+        names = [name for _, name in own]
+        known = sorted((checked[name], -found.get(name, 0), name) for name in names if name in checked)
+        shown += [(mechanism, name, name_mechanism(mechanism)) for *_, name in known[:1]]
+        shown += [(mechanism, name, name) for name in names if name not in checked]
+    schema = {"mechanism_id": pl.String, "set": pl.String, "label": pl.String}
+    return pl.DataFrame(shown, schema=schema, orient="row")
 
 
 def plot_heatmap(facts: Facts) -> Figure | None:

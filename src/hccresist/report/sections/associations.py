@@ -74,6 +74,16 @@ def label_outcome(outcome: str) -> str:
     return _OUTCOMES.get(outcome) or words.label_endpoint(outcome)
 
 
+def label_test(test: str) -> str:
+    """Return a test in words; one that is not known keeps its name."""
+    return TESTS.get(test, test)
+
+
+def label_confounder(name: str) -> str:
+    """Return a possible confounder in words; a covariate keeps its name."""
+    return _CONFOUNDERS.get(name, name)
+
+
 def _uncontrolled(frame: pl.DataFrame | None) -> str:
     from hccresist.explain.association import NO_CONTROL  # noqa: PLC0415  (loads numpy)
 
@@ -97,7 +107,7 @@ def _confounders(facts: Facts) -> Table | None:
         head=("Possible confounder", "Patients", "n", "AUC", "p", "What it means"),
         rows=tuple(
             (
-                _CONFOUNDERS.get(row["confounder"], row["confounder"]),
+                label_confounder(row["confounder"]),
                 row["group"] or "All patients",
                 words.count(row["n"]),
                 words.number(row["auc"], 2),
@@ -142,8 +152,8 @@ def _tests(rows: pl.DataFrame) -> list[str]:
 
 
 def _block(rows: pl.DataFrame, accepted: frozenset[str]) -> Block:
-    outcome, test = rows.row(0, named=True)["outcome"], rows.row(0, named=True)["test"]
-    title = TESTS.get(test, test)
+    outcome, test = str(rows["outcome"][0]), str(rows["test"][0])
+    title = label_test(test)
     figures: list[Figure] = []
     for group in _groups(rows, test):
         part = rows.filter(pl.col("group") == group)
@@ -245,7 +255,7 @@ def _refused(frame: pl.DataFrame) -> Table | None:
         rows=tuple(
             (
                 row["why"],
-                f"{label_outcome(row['outcome'])}: {TESTS.get(row['test'], row['test']).lower()}",
+                f"{label_outcome(row['outcome'])}: {label_test(row['test']).lower()}",
                 words.count(len(row["feature"])),
                 _name_some(row["feature"]),
             )

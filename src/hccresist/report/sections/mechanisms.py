@@ -315,7 +315,9 @@ def _gene_row(own: pl.DataFrame, row: dict[str, Any]) -> tuple[str | Markup, ...
         name_mechanism(row["mechanism_id"]),
         Markup("{} {}").format(words.count(row["altered"]), share) if looked else words.EMPTY,
         *(words.count(row[call]) if looked or call == "not_measured" else words.EMPTY for call in _CALLS[1:]),
-        ", ".join(said) + (f" and {more} more" if more else "") or words.EMPTY,
+        Markup('<span class="said">{}</span>').format(
+            ", ".join(said) + (f" and {more} more" if more else "") or words.EMPTY
+        ),
     )
 
 

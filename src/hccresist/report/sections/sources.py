@@ -30,7 +30,7 @@ def build(facts: Facts) -> Markup:
         warnings=tuple(_warning(issue) for issue in warnings[:MAX_WARNINGS]),
         warnings_more=max(0, len(warnings) - MAX_WARNINGS),
         failed=tuple(facts.failed.items()),
-        skipped=tuple((words.label_criterion(name), reason) for name, reason in facts.skipped.items()),
+        skipped=_skipped(facts),
         changed=_policies(facts, changed) if changed else None,
         policies=_policies(facts, None),
     )
@@ -49,6 +49,14 @@ def show_value(value: object) -> str:
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return ", ".join(value) or "(empty)"
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _skipped(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Return what was skipped and why; what was skipped for one reason stands together."""
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in facts.skipped.items():
+        by_reason.setdefault(reason, []).append(words.label_criterion(name))
+    return tuple((words.listing(names), reason) for reason, names in by_reason.items())
 
 
 def _sources(facts: Facts) -> Table | None:

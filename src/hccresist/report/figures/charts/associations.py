@@ -19,8 +19,9 @@ _ROW: Final = 19
 def chart_forest(features: list[str], *, measure: str, domain: tuple[float, float], middle: float) -> Any:  # noqa: ANN401
     """Return estimates with their intervals.
 
-    Data: ``rows`` (row, effect, from, to, told, colour, said) and ``middle`` (at: the effect of no association).
-    Rows that are not ``told`` (too few to say) are drawn hollow. Ratios stand on a logarithmic axis.
+    Data: ``rows`` (row, effect, from, to, told, colour, said) and ``middle`` (at: the effect of no
+    association). Rows that are not ``told`` (too few to say) are drawn hollow. Ratios stand on a
+    logarithmic axis.
     """
     wide = WIDTH - NAMES - SAID - 20
     x, start, at = (_effect(name, measure, domain, middle) for name in ("effect:Q", "from:Q", "at:Q"))
@@ -73,7 +74,7 @@ def _effect(field: str, measure: str, domain: tuple[float, float], middle: float
     kind = "log" if middle == 1 else "linear"
     ticks = _ticks(*domain) if kind == "log" else [0.0, 0.25, 0.5, 0.75, 1.0]
     scale = alt.Scale(type=kind, domain=list(domain), nice=False, clamp=True)
-    return alt.X(field, title=measure, scale=scale).axis(values=ticks, format="~g")
+    return alt.X(field, title=measure, scale=scale).axis(values=ticks, labelExpr="format(datum.value, '~g')")
 
 
 def _colour() -> alt.Color:

@@ -32,17 +32,16 @@ def chart_heatmap(tracks: Sequence[str], rows: Sequence[str], *, samples: int, l
 
 
 def _legend(lines: int) -> Any:  # noqa: ANN401
-    place = {
-        "x": alt.X("x:Q", scale=alt.Scale(domain=[0, WIDE], nice=False), axis=None),
-        "y": alt.Y("y:Q", scale=alt.Scale(domain=[lines, 0], nice=False), axis=None),
-    }
+    x = alt.X("x:Q", scale=alt.Scale(domain=[0, WIDE], nice=False), axis=None)
+    y = alt.Y("y:Q", scale=alt.Scale(domain=[lines, 0], nice=False), axis=None)
     base = alt.Chart(alt.NamedData("legend"))
     words = base.mark_text(align="left", dx=8, fontSize=12, color=theme.light("ink"))
-    marks = base.mark_square(size=90, opacity=1).encode(
-        fill=alt.Fill("colour:N", scale=None), fillOpacity=alt.FillOpacity("opacity:Q", scale=None), **place
-    )
+    marks = base.transform_filter("datum.colour").mark_square(size=90, opacity=1)
+    fill = alt.Fill("colour:N", scale=None)
+    opacity = alt.FillOpacity("opacity:Q", scale=None)
     return alt.layer(
-        words.encode(text=alt.Text("label:N"), **place), marks.transform_filter("datum.colour")
+        words.encode(x=x, y=y, text=alt.Text("label:N")),
+        marks.encode(x=x, y=y, fill=fill, fillOpacity=opacity),
     ).properties(width=WIDE, height=LEGEND_ROW * lines)
 
 
