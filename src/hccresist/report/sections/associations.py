@@ -85,9 +85,11 @@ def label_confounder(name: str) -> str:
 
 
 def _uncontrolled(frame: pl.DataFrame | None) -> str:
+    if frame is None:
+        return ""
     from hccresist.explain.association import NO_CONTROL  # noqa: PLC0415  (loads numpy)
 
-    if frame is None or not frame["caveat"].str.contains(NO_CONTROL, literal=True).any():
+    if not frame["caveat"].str.contains(NO_CONTROL, literal=True).any():
         return ""
     return (
         f"Every association here is {NO_CONTROL}. None shows that a treatment works better in some patients."
