@@ -19,6 +19,9 @@ from hccresist.study.study import Study
 SCRIPT = Path(__file__).resolve().parents[1] / "benchmarks" / "make_demo.py"
 
 
+OMICS = {"samples", "expression", "alterations"}
+
+
 @pytest.fixture(scope="module")
 def demo() -> Study:
     """The bundled study."""
@@ -37,7 +40,16 @@ def test_it_has_sixty_patients_in_two_arms_and_every_clinical_table(demo) -> Non
         ("sorafenib", 30),
     ]
     wanted = {"patients", "treatments", "procedures", "visits", "lesions", "labs", "observations", "survival"}
-    assert set(demo.tables) == wanted
+    assert set(demo.tables) == wanted | OMICS
+
+
+def test_its_tumour_samples_belong_to_its_patients_and_say_when_they_were_taken(demo) -> None:
+    samples = demo.tables["samples"]
+    assert set(samples["patient_id"]) <= set(demo.patients["patient_id"])
+    assert samples["day"].null_count() == 0
+    assert (samples["day"] > 0).any()  # late entry is shown
+    assert set(demo.tables["expression"].columns) == {"gene", *samples["sample_id"]}
+    assert set(demo.tables["alterations"]["sample_id"]) <= set(samples["sample_id"])
 
 
 def test_it_holds_what_makes_response_hard(demo) -> None:
@@ -91,6 +103,7 @@ def test_the_script_writes_the_files_that_are_bundled(tmp_path) -> None:
     module.main()
     with open_demo_folder() as bundled:
         names = {path.name for path in bundled.iterdir() if path.suffix in {".csv", ".toml"}}
+        names -= {f"{table}.csv" for table in OMICS}  # those are made by benchmarks/make_demo_omics.py
         assert names == {path.name for path in (tmp_path / "demo").iterdir()}
         for name in names:
             assert (bundled / name).read_bytes() == (tmp_path / "demo" / name).read_bytes(), name

@@ -15,11 +15,11 @@ from polars.testing import assert_frame_equal
 
 from hccresist import steps
 from hccresist.assess.all_results import ALL_RESULTS
-from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.assess.closer import BY_PATIENT, OF_COHORT
 from hccresist.assess.results import RESULTS
 from hccresist.demo import copy_demo, read_demo
 from hccresist.errors import ComputationError, ConfigError, InputError
+from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.flow import explain_skip, run_pieces, run_study
 from hccresist.manifest import InputDigest, count_attrition, list_changed_policies
 from hccresist.outcomes.results import RESULTS as OUTCOMES
@@ -95,7 +95,7 @@ def test_the_manifest_lists_each_file_with_its_rows_and_hash(demo_run) -> None:
 def test_the_manifest_says_what_the_run_was(demo_run) -> None:
     manifest = read_manifest(demo_run)
     assert [stage["status"] for stage in manifest["stages"]] == ["done"] * 4
-    assert set(manifest["skipped"]) == set(EXPLAINED) - {"associations"}  # the demo has no omics
+    assert manifest["skipped"] == {}
     assert manifest["study"]["simulated"] is True
     assert [entry["name"] for entry in manifest["criteria"]] == ["recist11", "mrecist", "irecist"]
     assert manifest["policies_changed"] == {}
@@ -177,12 +177,33 @@ def test_a_stage_that_fails_does_not_sink_the_others(tmp_path, monkeypatch) -> N
 
     monkeypatch.setattr("hccresist.outcomes.survival.summarise_survival", fail)
     result = run_study(small_study(), out=tmp_path / "out", stages=["assess", "outcomes"])
-    assert [(stage.name, stage.reason) for stage in result.failed] == [("outcomes", "no convergence")]
+    assert [(stage.name, stage.reason) for stage in result.failed] == [
+        ("outcomes", "survival_summary: no convergence")
+    ]
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert "best_response.csv" in names
     assert "survival_summary.csv" not in names
     log = json.loads((tmp_path / "out" / "run.log.json").read_text(encoding="utf-8"))
     assert "no convergence" in log["errors"][0]["traceback"]
+
+
+def test_a_table_that_fails_does_not_stop_the_later_ones_of_its_stage(tmp_path, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        msg = "no convergence"
+        raise ComputationError(msg)
+
+    monkeypatch.setattr("hccresist.assess.closer.derive_resistance", fail)
+    monkeypatch.setattr("hccresist.assess.closer.derive_patterns", lambda *_, **__: 1 / 0)
+    result = run_study(small_study(), out=tmp_path / "out", stages=["assess", "outcomes"])
+    reasons = "resistance: no convergence; patterns: ZeroDivisionError: division by zero"
+    assert [(stage.name, stage.reason) for stage in result.failed] == [("assess", reasons)]
+    of_patterns = {"patterns", "pattern_rates", "pattern_overlap", "pattern_combinations"}
+    kept = {*BY_PATIENT, *OF_COHORT} - of_patterns - {"resistance", *result.manifest["skipped"]}
+    assert {"discordance", "robustness", "agreement"} <= kept <= set(result.tables)
+    assert not set(result.tables) & {*of_patterns, "resistance"}
+    assert "rates" in result.tables
+    log = json.loads((tmp_path / "out" / "run.log.json").read_text(encoding="utf-8"))
+    assert [entry["error"] for entry in log["errors"]] == ["no convergence", "division by zero"]
 
 
 def test_a_failed_assessment_leaves_none_of_its_tables(tmp_path, monkeypatch) -> None:
@@ -370,6 +391,7 @@ def split(study: Study, size: int) -> list[Study]:
             tables={
                 name: frame.filter(pl.col("patient_id").is_in(part.to_list()))
                 for name, frame in study.tables.items()
+                if "patient_id" in frame.columns
             },
             sources=study.sources,
         )
@@ -449,7 +471,7 @@ def test_a_table_without_rows_is_written_with_its_columns(tmp_path) -> None:
 def test_every_table_fits_the_schema_that_documents_it(demo_run) -> None:
     schemas = {**ALL_RESULTS, **OUTCOMES, **EXPLAINED}
     written = {path.stem: pl.read_parquet(path) for path in demo_run.glob("*.parquet")}
-    assert written.keys() == ASSESSED | SUMMARISED | {"associations"}  # the demo has no omics
+    assert written.keys() == ASSESSED | SUMMARISED | set(EXPLAINED)
     for name, frame in written.items():
         assert frame.columns == list(schemas[name].column_names()), name
         schemas[name].validate(frame, cast=True)

@@ -50,6 +50,6 @@ def copy_demo(folder: Path, *, cases: bool = False) -> Path:
     """
     with open_demo_folder(cases=cases) as source, open_new_folder(folder) as staging:
         for path in sorted(source.iterdir()):
-            if path.suffix in {".csv", ".toml", ".md"}:
+            if path.suffix in {".csv", ".toml", ".md", ".parquet"}:
                 shutil.copyfile(path, staging / path.name)
     return folder

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -64,6 +65,9 @@ TESTS: Final = (RANK, EXACT, LOGISTIC, COX, ADJUSTED, LANDMARK, OVER_TIME, INTER
 
 Found = tuple[str, str, Fit, float | None]
 """Test, group, what was found, and the p of the null of random sets."""
+
+NULL_UP_TO: Final = 0.1
+"""p up to which a set is compared with random ones (ours): above it nothing is said to go with it."""
 
 _FAMILY: Final = ("outcome", "test", "group", "kind")
 
@@ -174,6 +178,19 @@ def _with_q(family: pl.DataFrame) -> pl.DataFrame:
     return family.with_columns(q=pl.Series(q).fill_nan(None))
 
 
+@dataclass
+class _Null:
+    """The random sets of one feature, drawn when they are first asked for."""
+
+    sets: NullSets | None
+    feature: str
+    seed: int
+
+    @cached_property
+    def scores(self) -> Floats | None:
+        return None if self.sets is None else self.sets.scores(self.feature, seed=self.seed)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Plan:
     """What every feature is compared within: arms, groups, covariates, landmark, random sets."""
@@ -191,7 +208,7 @@ class _Plan:
 
     def rows(self, feature: Feature, outcomes: Sequence[Outcome]) -> Iterator[dict[str, object]]:
         """Yield the rows of one feature, one an outcome, test and group."""
-        null = None if self.null_sets is None else self.null_sets.scores(feature.name, seed=self.seed)
+        null = _Null(self.null_sets, feature.name, self.seed)
         for outcome in outcomes:
             for test, group, fit, null_p in self._found(feature, outcome, null):
                 yield {
@@ -217,7 +234,7 @@ class _Plan:
         allocated = (ALLOCATED,) if test == INTERACTION else ()
         return "; ".join(dict.fromkeys((*fit.notes, *outcome.notes, *allocated, *control)))
 
-    def _found(self, feature: Feature, outcome: Outcome, null: Floats | None) -> Iterator[Found]:
+    def _found(self, feature: Feature, outcome: Outcome, null: _Null) -> Iterator[Found]:
         if outcome.classes is not None:
             yield from self._classes(feature, outcome.classes, null)
         elif outcome.times is not None and feature.later:
@@ -225,7 +242,7 @@ class _Plan:
         elif outcome.times is not None:
             yield from self._times(feature, outcome.times, null)
 
-    def _classes(self, feature: Feature, classes: Floats, null: Floats | None) -> Iterator[Found]:
+    def _classes(self, feature: Feature, classes: Floats, null: _Null) -> Iterator[Found]:
         test = EXACT if feature.binary else RANK
         whole = ~np.isnan(feature.values) & ~np.isnan(classes)
         if feature.later:
@@ -244,7 +261,7 @@ class _Plan:
             rows = whole & ~feature.late
             yield from self._interactions(feature, rows, classes=classes)
 
-    def _times(self, feature: Feature, times: Times, null: Floats | None) -> Iterator[Found]:
+    def _times(self, feature: Feature, times: Times, null: _Null) -> Iterator[Found]:
         whole = ~np.isnan(feature.values) & ~np.isnan(times.days)
         for group, members in self.groups.items():
             made = from_entry(feature, times, rows=whole & members)
@@ -334,14 +351,14 @@ class _Plan:
         self,
         feature: Feature,
         rows: Bools,
-        null: Floats | None,
+        null: _Null,
         *,
         fit: Fit,
         classes: Bools | None = None,
         times: Times | None = None,
     ) -> float | None:
-        """Return the p of the null of random sets, where there is one and a p at all."""
-        if null is None or self.null_sets is None or fit.p is None:
+        """Return the p of the null of random sets, where there is one and a p worth the question."""
+        if self.null_sets is None or fit.p is None or fit.p > NULL_UP_TO or (scores := null.scores) is None:
             return None
         place = {sample: at for at, sample in enumerate(self.null_sets.samples)}
         found = [
@@ -349,10 +366,10 @@ class _Plan:
         ]
         if -1 in found:
             return None
-        scores = null[:, found]
+        drawn = scores[:, found]
         if classes is not None:
-            return compare_classes(scores, classes)
-        return None if times is None else compare_times(scores, times)
+            return compare_classes(drawn, classes)
+        return None if times is None else compare_times(drawn, times)
 
     def _covered(self) -> Bools:
         return np.logical_and.reduce([item.known for item in self.covariates])

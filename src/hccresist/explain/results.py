@@ -115,7 +115,7 @@ class Associations(dy.Schema):
     feature = dy.String(primary_key=True, description="mechanism score, alteration, marker or pattern")
     outcome = dy.String(primary_key=True, description="response, resistance class, PFS, OS …")
     test = dy.String(primary_key=True, description="rank test, logistic, Cox, interaction …")
-    group = dy.String(primary_key=True, description="arm or subgroup; empty: all patients")
+    group = dy.String(primary_key=True, description="arm, 'B vs A' for an interaction; empty: all patients")
     n = dy.Int64(min=0, description="patients")
     events = dy.Int64(nullable=True, min=0, description="events, or patients of the smaller class")
     effect = dy.Float64(nullable=True, description="AUC, odds ratio or hazard ratio, see `measure`")
@@ -128,7 +128,7 @@ class Associations(dy.Schema):
         nullable=True,
         min=0,
         max=1,
-        description="share of random sets of the same size and expression that do as well",
+        description="share of random sets of the same size and expression that do as well; where p is at most 0.1",
     )
     caveat = dy.String(description="what must be known before it is believed; empty where nothing")
 
