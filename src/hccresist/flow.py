@@ -48,6 +48,7 @@ Progress = Callable[[str, int], None]
 """Called with the name of a stage and the number of patients that it has done so far."""
 
 _Made = TypeVar("_Made")
+_KEPT_INPUTS: Final = ("patients", "survival")
 _SLIM: Final = ("patient_id", "reader", "criterion", "day", "overall")
 """Columns of `timepoints` that rates need."""
 
@@ -325,9 +326,12 @@ class _Run:
             self._write("explain", work)
 
     def _write(self, stage: str, work: Mapping[str, Callable[[], pl.DataFrame]]) -> None:
+        """Make each table and write it; one that fails is told, and the others are made all the same."""
         for name, make in work.items():
-            frame = self._attempt(stage, make)
-            if frame is not None:
+            frame, reason = self._try(stage, make)
+            if frame is None:
+                self._fail(stage, f"{name}: {reason}")
+            else:
                 with self.folder.open_table(name, self.formats) as file:
                     file.write(frame)
                 self._keep(name, frame)
@@ -439,27 +443,38 @@ class _Run:
         return tables
 
     def _attempt(self, stage: str, work: Callable[[], _Made], *, loses: Iterable[str] = ()) -> _Made | None:
-        """Do a part of a stage; a failure is kept, and the stage counts as failed.
+        """Do a part of a stage that the rest of it needs; when it fails, the stage ends.
 
         `loses` names the tables that are then not whole.
         """
         if not self.done(stage):
             return None
+        made, reason = self._try(stage, work)
+        if made is None:
+            self._fail(stage, reason)
+            self.lost.update(loses)
+            if "best_response" in self.lost:
+                self._skip("outcomes", "assess failed")
+                self.lost.add("events")
+        return made
+
+    def _try(self, stage: str, work: Callable[[], _Made]) -> tuple[_Made | None, str]:
+        """Return what a part of a stage makes, or nothing and why; a failure is logged."""
         self._tell(stage, 0)
-        with self.log.time(stage):
-            try:
-                return work()
-            except (InputError, ConfigError, OSError, MemoryError):
-                raise
-            except Exception as error:  # noqa: BLE001  (the other stages and their results must not sink)
-                trace = "".join(traceback.format_exception(error))
-                self.log.add_failure(stage, str(error), trace=trace)
-                self.stages[stage] = Stage(name=stage, status="failed", reason=_explain(error))
-        self.lost.update(loses)
-        if "best_response" in self.lost:
-            self._skip("outcomes", "assess failed")
-            self.lost.add("events")
-        return None
+        try:
+            with self.log.time(stage):
+                return work(), ""
+        except (InputError, ConfigError, OSError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001  (the other stages and their results must not sink)
+            self.log.add_failure(stage, str(error), trace="".join(traceback.format_exception(error)))
+            return None, _explain(error)
+
+    def _fail(self, stage: str, reason: str) -> None:
+        """Mark a stage as failed, beside what failed in it before."""
+        if self.stages[stage].status == "failed":
+            reason = f"{self.stages[stage].reason}; {reason}"
+        self.stages[stage] = Stage(name=stage, status="failed", reason=reason)
 
     def _skip(self, stage: str, reason: str) -> None:
         if stage in self.stages:
@@ -467,10 +482,8 @@ class _Run:
 
     def _skipped_criteria(self) -> dict[str, str]:
         """Return the criteria that no piece could be assessed by."""
-        if not self.skipped:
-            return {}
-        everywhere = set[str].intersection(*(set(skipped) for skipped in self.skipped))
-        return {name: reason for name, reason in self.skipped[0].items() if name in everywhere}
+        first, *others = self.skipped or [{}]
+        return {name: reason for name, reason in first.items() if all(name in other for other in others)}
 
     def _tell(self, stage: str, patients: int) -> None:
         if self.progress is not None:
@@ -480,9 +493,6 @@ class _Run:
 def _explain(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text if isinstance(error, PackageError) else f"{type(error).__name__}: {text}".rstrip(": ")
-
-
-_KEPT_INPUTS: Final = ("patients", "survival")
 
 
 def _thin(study: Study) -> Study:

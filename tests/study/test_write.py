@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import polars as pl
@@ -80,6 +81,30 @@ def test_the_configuration_comes_back(tmp_path):
     text = (tmp_path / "out" / "study.toml").read_text(encoding="utf-8")
     assert "planned_visit_days = [42, 84.5]" in text
     assert "sd_min_days" not in text
+
+
+def test_criteria_of_the_study_itself_come_back(tmp_path):
+    read = tmp_path / "read"
+    read.mkdir()
+    (read / "patients.csv").write_text("patient_id\nP1\n", encoding="utf-8")
+    (read / "sums.csv").write_text("patient_id,measure,day,sum\nP1,longest,-3,42\n", encoding="utf-8")
+    (read / "study.toml").write_text(
+        "[study]\ncriteria = ['recist11', 'strict']\n"
+        "[criteria.strict]\nbase = 'mrecist'\nfloor_mm = 5.5\nabove = true\nresponse_percent = 50\n"
+        '[criteria."wide, new"]\nbase = "recist11"\nodd = [1, {a = "b"}, 2026-01-31]\n',
+        encoding="utf-8",
+    )
+    study = read_tidy(read)
+    write_tidy(study, tmp_path / "out")
+    variants = read_tidy(tmp_path / "out").config.variants
+    assert variants == study.config.variants
+    assert dict(variants["strict"]) == {
+        "base": "mrecist",
+        "floor_mm": 5.5,
+        "above": True,
+        "response_percent": 50,
+    }
+    assert dict(variants["wide, new"])["odd"] == [1, {"a": "b"}, date(2026, 1, 31)]
 
 
 def test_numbers_are_written_without_noise(tmp_path):

@@ -8,8 +8,11 @@ type.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date, time
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import polars as pl
 
@@ -138,6 +141,9 @@ def _config_text(config: StudyConfig) -> str:
     changed = {key: value for key, value in config.policies.values().items() if value != defaults[key]}
     if changed:
         lines += ["", "[policies]", *(f"{key} = {_toml(value)}" for key, value in changed.items())]
+    for name, choices in config.variants.items():
+        lines += ["", f"[criteria.{_toml_key(name)}]"]
+        lines += [f"{_toml_key(key)} = {_toml(value)}" for key, value in choices.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -146,5 +152,19 @@ def _number(day: float) -> float | int:
 
 
 def _toml(value: object) -> str:
-    """Return a value as TOML writes it; JSON's text, numbers, lists and booleans are TOML's too."""
+    """Return a value as TOML writes it; JSON's text, whole numbers and booleans are TOML's too."""
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[str, object]", value).items()
+        return "{" + ", ".join(f"{_toml_key(key)} = {_toml(item)}" for key, item in pairs) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(item) for item in cast("Sequence[object]", value)) + "]"
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, float):
+        return repr(value)
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
+def _toml_key(name: str) -> str:
+    """Return a key as TOML writes it: bare where it can be, else quoted."""
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
