@@ -36,15 +36,16 @@ function makeSummary(omics, card) {
   const genes = (rows) => rows.map(([gene, change]) => `${omics.genes[gene][0]}${change ? ` ${change}` : ""}`);
   const once = (rows) => [...new Set(genes(rows || []))].join(", ");
   const classes = (card.classes || []).filter((row) => row[1] !== "unclassified");
-  add("HCC class", classes.length ? classes.map((row) => `${row[0]}: ${row[1]}`).join("; ") : card.classes || card.unclassed ? "unclassified" : "");
+  add("HCC class", classes.length ? classes.map((row) => `${row[0]}: ${row[1]}`).join("; ") : card.classes ? "unclassified" : card.unclassed ? "could not be judged" : "");
   add("Altered", card.altered ? once(card.altered) : card.quiet ? "none of the genes looked at" : "");
   add("Uncertain", once(card.unsure));
   const ranked = (card.z || []).map((z, at) => [z, at]).filter(([z]) => z !== null).sort((a, b) => b[0] - a[0]);
-  const few = Math.min(EXTREMES, Math.floor(ranked.length / 2));
+  const few = Math.min(EXTREMES, Math.floor(ranked.length / 4));
   const say = ([z, at]) => makeElement("span", { class: "line" }, `${omics.mechanisms[omics.sets[at][1]][1]} ${signed(z, 1)} `, makeElement("code", {}, omics.sets[at][0]));
   add(`Highest ${nameScale(omics)}`, ...ranked.slice(0, few).map(say));
   add(`Lowest ${nameScale(omics)}`, ...(few ? ranked.slice(-few).reverse().map(say) : []));
-  for (const [name, same] of [["Evidence on a drug given", 1], ["On other drugs", 0]]) {
+  const given = (card.tally || []).some((row) => row[2]);
+  for (const [name, same] of [["Evidence on a drug given", 1], [given ? "On other drugs" : "Evidence", 0]]) {
     const count = (stance, counted) => (card.tally || []).filter((t) => t[0] === stance && t[2] === same && t[1] === counted).reduce((sum, t) => sum + t[3], 0);
     const told = [[1, "for"], [0, "against"]].map(([stance, word]) => [count(stance, 1), count(stance, 0), word]).filter(([a, b]) => a + b);
     add(name, told.map(([a, b, word]) => `${a} ${word}${b ? ` (and ${b} not counted)` : ""}`).join(", "));

@@ -29,7 +29,9 @@ function fillPatient(details) {
   const aside = makeElement("div", {}, ...cards.map((card) => makeSummary(data.omics, card)));
   const top = makeElement("div", { class: cards.length ? "beside" : null }, holder, ...(cards.length ? [aside] : []));
   body.append(facts, top);
-  holder.append(drawTimeline(data, patient, page.reader, holder.clientWidth - 4));
+  const dated = patient.visits.length || patient.base.length || patient.drugs.length || patient.procedures.length || patient.end;
+  if (dated) holder.append(drawTimeline(data, patient, page.reader, holder.clientWidth - 4));
+  else holder.replaceWith(makeElement("p", { class: "note" }, "Nothing with a date is recorded of this patient."));
   body.append(makeEnd(patient, details.id));
   for (const card of cards) body.append(makeCard(data.omics, card));
   const order = data.views.map((view, at) => ({ at, criterion: view[0], reader: view[1], label: view[2], unit: view[3] }));

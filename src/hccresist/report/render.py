@@ -59,6 +59,11 @@ def remark(text: str) -> Markup:
     return Markup('<span class="wrap">{}</span>').format(text)
 
 
+def widen(text: str) -> Markup:
+    """Return a sentence that stands in a cell; on a narrow page it keeps a readable width."""
+    return Markup('<span class="said">{}</span>').format(text)
+
+
 def chip(word: str) -> Markup:
     """Return a response word with the swatch of its colour."""
     return Markup('<span class="chip tone-{}">{}</span>').format(words.response_tone(word), word)

@@ -344,14 +344,14 @@ def _caption(method: str, tracks: Sequence[Track], left: int) -> str:
         else "Mean z of the genes of the set within this cohort: it says how tumours of this cohort compare "
         "with each other, not whether a mechanism is on."
     )
-    order = [
+    first = [
         track.title.partition(",")[0].lower() for track in tracks if track.title.startswith(("Best", "Class"))
     ]
+    order = words.listing([*first, "the score that varies most"])
     return (
-        f"{what} One column a tumour{', ordered by ' + words.listing(order) if order else ''}; one row a "
-        "mechanism, by the gene set that was checked best, then the one of which most genes were measured "
-        "(its name is in the data). Empty: not scored."
-        + (f" {words.plural(left, 'further row')} in table ‘mechanism_scores’." if left else "")
+        f"{what} One column a tumour, ordered by {order}; one row a mechanism, by the gene set that was "
+        "checked best, then the one of which most genes were measured (its name is in the data). Empty: not "
+        "scored." + (f" {words.plural(left, 'further row')} in table ‘mechanism_scores’." if left else "")
     )
 
 

@@ -14,7 +14,7 @@ from hccresist.report.facts import Facts, label_group
 from hccresist.report.figures.associations import format_effect, plot_forest, plot_volcano
 from hccresist.report.figures.figure import Figure
 from hccresist.report.mechanism_names import LOW_COVERAGE, explain_mark, find_accepted
-from hccresist.report.render import Table, render
+from hccresist.report.render import Table, render, widen
 from hccresist.report.sections.resistance import explain_absence
 
 MOST_ROWS: Final = 60
@@ -114,7 +114,7 @@ def _confounders(facts: Facts) -> Table | None:
                 words.count(row["n"]),
                 words.number(row["auc"], 2),
                 words.p_value(row["p"]),
-                row["note"],
+                widen(row["note"]),
             )
             for row in rows
         ),
@@ -218,7 +218,7 @@ def _cells(row: dict[str, Any], common: list[str], accepted: frozenset[str]) -> 
         words.EMPTY if row["events"] is None else words.count(row["events"]),
         effect,
         *(words.p_value(row[name]) for name in ("p", "q", "null_p")),
-        Markup('<span class="said">{}</span>').format(caveat or words.EMPTY),
+        widen(caveat or words.EMPTY),
     )
 
 
@@ -256,10 +256,10 @@ def _refused(frame: pl.DataFrame) -> Table | None:
         head=("Why", "Outcome and test", "Features", "Which"),
         rows=tuple(
             (
-                row["why"],
+                widen(row["why"]),
                 f"{label_outcome(row['outcome'])}: {label_test(row['test']).lower()}",
                 words.count(len(row["feature"])),
-                _name_some(row["feature"]),
+                widen(_name_some(row["feature"])),
             )
             for row in ranked
         ),

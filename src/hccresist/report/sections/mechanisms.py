@@ -20,7 +20,7 @@ from hccresist.report.mechanism_names import (
     name_mechanism,
     sort_mechanisms,
 )
-from hccresist.report.render import Table, soften
+from hccresist.report.render import Table, soften, widen
 from hccresist.report.sections.resistance import (
     MOST_FOLDED,
     make_figure,
@@ -152,7 +152,7 @@ def _looked_at(facts: Facts) -> Iterator[tuple[str, str]]:
 
 def _families(coverage: pl.DataFrame) -> Table:
     own = coverage.with_columns(family=_map("mechanism_id", name_family))
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[str | Markup, ...]] = []
     for family in dict.fromkeys(name_family(m) for m in sort_mechanisms(own["mechanism_id"].to_list())):
         part = own.filter(pl.col("family") == family)
         scored = part.filter("scored")
@@ -167,7 +167,7 @@ def _families(coverage: pl.DataFrame) -> Table:
                 words.count(part.height),
                 words.count(scored.height) + mark,
                 words.count(part.height - scored.height),
-                "; ".join(f"{n} {reason}" for reason, n in why.iter_rows()) or words.EMPTY,
+                widen("; ".join(f"{n} {reason}" for reason, n in why.iter_rows()) or words.EMPTY),
             )
         )
     marked = (
@@ -211,7 +211,7 @@ def _sets(coverage: pl.DataFrame) -> Table:
                 else f"yes {LOW_COVERAGE}"
                 if row["scored"]
                 else "no",
-                row["missing"].replace(";", " ") or words.EMPTY,
+                widen(row["missing"].replace(";", " ") or words.EMPTY),
             )
             for row in rows[:MOST_FOLDED]
         ),
@@ -231,7 +231,7 @@ def _unmeasurable() -> Table:
         caption="Mechanisms that expression cannot tell",
         head=("Mechanism", "Family", "Why", "Where to look instead"),
         rows=tuple(
-            (name_mechanism(m), name_family(m), told[m]["reason"], told[m]["instead"])
+            (name_mechanism(m), name_family(m), widen(told[m]["reason"]), told[m]["instead"])
             for m in sort_mechanisms(told)
         ),
         text_columns=(0, 1, 2, 3),
@@ -315,9 +315,7 @@ def _gene_row(own: pl.DataFrame, row: dict[str, Any]) -> tuple[str | Markup, ...
         name_mechanism(row["mechanism_id"]),
         Markup("{} {}").format(words.count(row["altered"]), share) if looked else words.EMPTY,
         *(words.count(row[call]) if looked or call == "not_measured" else words.EMPTY for call in _CALLS[1:]),
-        Markup('<span class="said">{}</span>').format(
-            ", ".join(said) + (f" and {more} more" if more else "") or words.EMPTY
-        ),
+        widen(", ".join(said) + (f" and {more} more" if more else "") or words.EMPTY),
     )
 
 
@@ -326,7 +324,7 @@ def _classes(facts: Facts) -> Iterator[Markup]:
     if frame is None:
         return
     yield make_heading("HCC classes", "mechanisms-classes")
-    rows: list[tuple[str, ...]] = []
+    rows: list[tuple[str | Markup, ...]] = []
     for (name,), part in frame.sort("classification").group_by("classification", maintain_order=True):
         counts = part.filter(pl.col("label") != "unclassified").group_by("label").len().sort("label")
         told = [f"{label} {words.count(n)}" for label, n in counts.iter_rows()]
@@ -336,7 +334,7 @@ def _classes(facts: Facts) -> Iterator[Markup]:
                 label_classification(str(name)),
                 ", ".join(told) or "none",
                 words.count(open_.height),
-                _why_open(open_),
+                widen(_why_open(open_)),
                 words.percent(100 * float(str(part["coverage"].max())), 0),
             )
         )
