@@ -381,6 +381,10 @@ def test_progress_names_the_stages_in_order(tmp_path) -> None:
 # Pieces, and the same bytes
 
 
+BY_SAMPLE = ("expression", "alterations")
+"""Tables of the example that have no column of patients."""
+
+
 def split(study: Study, size: int) -> list[Study]:
     """Cut a study into pieces of consecutive patients."""
     names = study.patients["patient_id"]
@@ -410,7 +414,9 @@ def test_a_study_in_pieces_gives_the_same_tables_byte_for_byte(tmp_path, demo_ru
     for name, digest in digests(tmp_path / "out").items():
         if name != "manifest.json":
             assert digest == whole[name], name
-    assert read_manifest(tmp_path / "out")["inputs"] == read_manifest(demo_run)["inputs"]
+    given = read_manifest(tmp_path / "out")["inputs"]  # genes and alterations have no patients to cut by
+    taken = [entry for entry in read_manifest(demo_run)["inputs"] if entry["table"] not in BY_SAMPLE]
+    assert given == taken
 
 
 def shuffle_rows(folder: Path) -> None:
