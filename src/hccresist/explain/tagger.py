@@ -93,13 +93,22 @@ _CELL_MARKS: Final = frozenset(
         "CD127",
         "CD163",
         "CD206",
+        "ICOS",
         "FOXP3",
         "FoxP3",
         "Foxp3",
     ]
 )
-_CODE: Final = re.compile(r"(?:[A-Z]{1,4}-?\d{3,7}|[A-Z]{2,4}-\d{2,3}-?\d*)$")
-_CODE_CUE: Final = re.compile(r"^(?:inhibitors?|antagonists?|agonists?|activators?|compound|degrader|drug)$")
+_CODE: Final = re.compile(
+    r"(?!(?:NCT|GSE|PMID|PMC|SNU|SK|HUH|BEL|QGY|SMMC|CD|IL|HCT|KEYNOTE|COVID|CT|FIB|IC|EC|CCK|HT|HEK|HL|LX|THP)-?\d)"
+    r"(?:[A-Z]{1,4}-?\d{3,8}[A-Z]?|[A-Z]{2,5}-[A-Z]{0,5}\d{1,3})$"
+)
+_CODE_CUE: Final = re.compile(
+    r"^(?:inhibitors?|antagonists?|agonists?|activators?|compound|degrader|drug|treatments?|treated|combin\w+|dose)$"
+)
+_CODE_REACH: Final = 4
+"""Tokens on either side of a code in which its cue stands."""
+
 _TRIAL: Final = re.compile(
     r"\b(?:phase (?:I{1,3}|1b?|2|3|Ib|IIb)\b|trials?|randomi[sz]ed|patients|cohort"
     r"|retrospective\w*|real-world|objective response rate"
@@ -228,7 +237,7 @@ def tag_text(text: str, base: EvidenceBase) -> Tags:
         mechanisms=_rank(found),
         genes=_list(names, "gene"),
         drugs=_list(names, "drug"),
-        effect=choose_effect(cues, weigh),
+        effect=choose_effect(text, cues, weigh),
         matches=tuple(sorted([*names, *found, *effects], key=_place)),
     )
 
@@ -350,7 +359,7 @@ def _read_unlisted_drug(text: str, tokens: Sequence[Token], at: int) -> list[Mat
     last = at + 1 if at + 1 < len(tokens) and text[token.end : tokens[at + 1].start] == "-" else at
     for end in (last, at):
         written = text[token.start : tokens[end].end]
-        beside = [*tokens[max(at - 2, 0) : at], *tokens[end + 1 : end + 3]]
+        beside = [*tokens[max(at - _CODE_REACH, 0) : at], *tokens[end + 1 : end + 1 + _CODE_REACH]]
         if _CODE.match(written) and any(_CODE_CUE.match(one.text.lower()) for one in beside):
             return [Match(token.start, tokens[end].end, written, "drug", written)]
     return []

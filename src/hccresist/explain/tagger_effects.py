@@ -84,6 +84,13 @@ _NEGATION: Final = re.compile(
 )
 
 
+_REVIEW: Final = re.compile(
+    r"\b(?:(?:this|present|our|mini-?) review|we (?:\w+ )?(?:review|summari[sz]e|discuss)\w*|reviewed the)\b",
+    re.IGNORECASE,
+)
+_LEAST_IN_REVIEW: Final = 4.0
+
+
 def find_cues(text: str) -> list[Cue]:
     """Return every cue of a text that counts, in its order."""
     cues: list[Cue] = []
@@ -99,13 +106,17 @@ def find_cues(text: str) -> list[Cue]:
     return sorted(cues, key=lambda cue: (cue.start, cue.end, cue.effect))
 
 
-def choose_effect(cues: list[Cue], weigh: Callable[[int], float]) -> str | None:
-    """Return the effect with the largest sum of weights; none where there is no cue.
+def choose_effect(text: str, cues: list[Cue], weigh: Callable[[int], float]) -> str | None:
+    """Return the effect with the largest sum of weights; none where it is too small.
+
+    A review names many effects in passing, so that one cue is not enough there.
 
     Parameters
     ----------
+    text
+        The text.
     cues
-        Cues of a text.
+        Its cues.
     weigh
         Factor of a place in the text: title and conclusion count more.
     """
@@ -113,4 +124,5 @@ def choose_effect(cues: list[Cue], weigh: Callable[[int], float]) -> str | None:
     for cue in cues:
         sums[cue.effect] += cue.weight * weigh(cue.start)
     best = max(sums, key=lambda effect: sums[effect])
-    return best if sums[best] > 0 else None
+    least = _LEAST_IN_REVIEW if _REVIEW.search(text) else 1.0
+    return best if sums[best] >= least else None

@@ -30,11 +30,17 @@ TAXONOMY_WEIGHT: Final = 3.0
 LONGEST: Final = 7
 """Tokens that a term may have."""
 
-_TOKEN: Final = re.compile(r"\([Ll]\)|[^\W_]+")
+_TOKEN: Final = re.compile(r"[(\[][Ll][)\]]|[^\W_]+")
 _JOINT: Final = re.compile(r"[\s\-‐‑‒–−/+⁺'’·]{0,3}")
 _HYPHEN: Final = re.compile(r"[-‐‑‒–−]?")
 _SHORT: Final = 5
 _STEM: Final = 4
+_TOO_WIDE: Final = frozenset({"therapy (class)"})
+"""Labels whose bare name is an everyday word."""
+
+_WORD_GENES: Final = frozenset({"ar", "bad", "bid", "cat", "fas", "kit", "max", "met", "rest", "set", "was"})
+"""Genes that have to be in capitals."""
+
 _INN: Final = re.compile(
     r"^[a-z]{3,}(?:tinib|fenib|rafenib|anib|inib|enib|limumab|lizumab|mumab|ximab|zumab|tumab"
     r"|umab|amab|omab|ciclib|parib"
@@ -132,7 +138,7 @@ class Lexicon:
 
 @lru_cache(maxsize=20_000)
 def _fold(word: str) -> str:
-    return fold_name(word)
+    return fold_name(word.replace("[", "(").replace("]", ")"))
 
 
 def tokenise(text: str) -> tuple[Token, ...]:
@@ -207,7 +213,8 @@ def _list_taxonomy(base: EvidenceBase) -> list[Term]:
 def _list_drugs(base: EvidenceBase) -> list[Term]:
     terms: list[Term] = []
     for name, synonyms, same in base.drugs.select("drug", "synonyms", "same_as").iter_rows():
-        words = (str(name), str(name).removesuffix(" (class)"), *split_words(synonyms))
+        bare = () if name in _TOO_WIDE else (str(name).removesuffix(" (class)"),)
+        words = (str(name), *bare, *split_words(synonyms))
         terms += [Term("drug", str(same or name), 0.0, word) for word in words]
     return terms
 
@@ -220,8 +227,9 @@ def _list_genes(base: EvidenceBase) -> list[Term]:
 def is_written_alike(term: Term, written: str) -> bool:
     """Return whether a stretch of text is written as a term may be.
 
-    1. An acronym has to be in capitals (``TAM``, not ``tam``); a plural s is free. 2. A short name of a
-    gene has to hold a capital (``Snail``, not ``snail``). 3. A drug of up to four letters has to be
+    1. An acronym has to be in capitals (``TAM``, not ``tam``); a plural s is free. 2. Genes may be in any
+    case (``Akt``), but a short name has to hold a capital (``Snail``, not ``snail``), and one that is a
+    word has to be in capitals (``MET``). 3. A drug of up to four letters has to be
     written exactly so (``5-FU``). 4. A short name may not be put together over a space.
     """
     key = _fold(term.written)
@@ -229,8 +237,10 @@ def is_written_alike(term: Term, written: str) -> bool:
         return _straight(written) == _straight(term.written)
     if len(key) <= _SHORT and " " in written and " " not in term.written:
         return False
-    if term.kind == "gene" and len(key) <= _SHORT and key.isalpha() and written.islower():
-        return False
+    if term.kind == "drug" and re.search(r"\d|-", term.written):
+        return True
+    if term.kind == "gene" and key not in _WORD_GENES:
+        return not (len(key) <= _SHORT and key.isalpha() and written.islower())
     return not _is_acronym(term.written) or _is_acronym(written)
 
 
@@ -289,8 +299,13 @@ def _grow(text: str, tokens: Sequence[Token], at: int) -> list[str]:
 
 
 def _look_up(key: str, written: str, words: Words) -> tuple[Term, ...]:
-    singular = words.whole.get(key[:-1]) if key.endswith("s") else None
-    found = tuple(t for t in words.whole.get(key) or singular or () if is_written_alike(t, written))
+    forms = (
+        key,
+        key[:-1] if key.endswith("s") else key + "s",
+        key[:-3] + "y" if key.endswith("ies") else key,
+    )
+    known = next((words.whole[form] for form in forms if form in words.whole), ())
+    found = tuple(term for term in known if is_written_alike(term, written))
     if found or key[:_STEM] not in words.heads:
         return found
     for length in range(len(key), _STEM - 1, -1):
