@@ -1,0 +1,1 @@
+"""What might overcome it: so far the model of the virtual patient (`overcome.model`) and what drugs do."""
