@@ -22,7 +22,8 @@ from hccresist.assess.frames import (
 from hccresist.assess.given import given_frames
 from hccresist.assess.irecist import respond_irecist
 from hccresist.assess.lesions import LesionRows, lesion_rows, with_sums
-from hccresist.assess.measure import Measures, measure
+from hccresist.assess.measure import Measures
+from hccresist.assess.measuring import Measuring
 from hccresist.assess.readers import add_primary_reader
 from hccresist.assess.response import Responses, respond
 from hccresist.assess.rules import Rule, render_reasons
@@ -33,15 +34,6 @@ from hccresist.study.study import Study
 
 CHUNK: Final = 50_000
 """Patients assessed together: bounds the memory, does not change a result."""
-MEASURED_BY: Final = (
-    "measure",
-    "judge",
-    "hcc_rules",
-    "node_rule",
-    "max_new",
-    "max_new_per_organ",
-)
-"""Choices of a criterion on which its measures depend."""
 READ: Final = ("lesions", "sums", "visits", "responses")
 """Tables whose rows belong to a reader."""
 
@@ -286,9 +278,9 @@ def _measured(
     rows, scans = read
     follow_up = np.flatnonzero(scans.visit_first > policies.baseline_window_end)
     steps = walk(follow_up, scans.visit_series[follow_up])
-    seen: dict[tuple[object, ...], Measures] = {}
+    measuring = Measuring(rows, scans, policies)
     for criterion in criteria:
-        measures = _measure_once(seen, rows, scans, criterion, policies)
+        measures = measuring.measure(criterion)
         responses = ENGINES[criterion.new_lesions](
             measures, scans, steps=steps, criterion=criterion, policies=policies
         )
@@ -323,20 +315,6 @@ ENGINES: Final = {
     NewLesions.UNCONFIRMED: respond_irecist,
     NewLesions.ADDED: respond_burden,
 }
-
-
-def _measure_once(
-    seen: dict[tuple[object, ...], Measures],
-    rows: LesionRows,
-    scans: Scans,
-    criterion: Criterion,
-    policies: Policies,
-) -> Measures:
-    """Return the measures, computed once for criteria that measure alike."""
-    key = tuple(getattr(criterion, name) for name in MEASURED_BY)
-    if key not in seen:
-        seen[key] = measure(rows, scans, criterion=criterion, policies=policies)
-    return seen[key]
 
 
 def finish_timepoints(frame: pl.DataFrame, criteria: Sequence[Criterion]) -> pl.DataFrame:

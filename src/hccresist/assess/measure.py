@@ -5,7 +5,7 @@ The result is flat: one entry a visit, series after series, each in order of day
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 import numpy as np
@@ -136,19 +136,20 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What measuring starts from: baselines, values of rows and cells, and the roles of lesions."""
+    """What measuring starts from: baselines, values of rows and cells, and the roles of lesions.
+
+    What criteria with this ground measure alike is kept: targets and non-targets, and new lesions by
+    how many of them are measured.
+    """
 
     baseline: Ints
     by_row: Ints
     picked: Ints
     values: Ints
     roles: Roles
-
-
-def measure(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Measures:
-    """Return what the criterion measures at each visit."""
-    ground = find_ground(rows, scans, criterion=criterion, policies=policies)
-    return measure_on(ground, rows, scans, criterion=criterion, policies=policies)
+    targets: list[TargetPart] = field(init=False, default_factory=list[TargetPart])
+    nontargets: list[NontargetPart] = field(init=False, default_factory=list[NontargetPart])
+    new: dict[tuple[int, int], NewPart] = field(init=False, default_factory=dict[tuple[int, int], NewPart])
 
 
 def find_ground(rows: LesionRows, scans: Scans, *, criterion: Criterion, policies: Policies) -> Ground:
@@ -181,22 +182,21 @@ def measure_on(
 ) -> Measures:
     """Return what the criterion measures at each visit, from its ground."""
     roles, n_series = ground.roles, scans.series.height
+    if not ground.nontargets:
+        ground.nontargets.append(_nontarget_measures(rows, scans, roles=roles, criterion=criterion))
+    measured = criterion.max_new, criterion.max_new_per_organ
+    if measured not in ground.new:
+        ground.new[measured] = _new_measures(
+            rows, scans, ground=ground, criterion=criterion, policies=policies
+        )
     return Measures(
         baseline=ground.baseline,
         n_nontargets=_count(rows.lesion_series[roles.nontarget], n_series),
         n_left_out=_count(rows.lesion_series[roles.left_out], n_series),
         diseased=_marked(rows.lesion_series[roles.there], n_series),
         **measure_targets(ground, rows, scans, criterion=criterion),
-        **_nontarget_measures(rows, scans, roles=roles, criterion=criterion),
-        **_new_measures(
-            rows,
-            scans,
-            roles=roles,
-            by_row=ground.by_row,
-            baseline=ground.baseline,
-            criterion=criterion,
-            policies=policies,
-        ),
+        **ground.nontargets[0],
+        **ground.new[measured],
     )
 
 
@@ -210,14 +210,17 @@ class TargetsPart(TargetPart):
 def measure_targets(ground: Ground, rows: LesionRows, scans: Scans, *, criterion: Criterion) -> TargetsPart:
     """Return what the targets give."""
     roles, values = ground.roles, ground.values
+    if not ground.targets:
+        sums = _target_measures(
+            rows, scans, roles=roles, values=values, baseline=ground.baseline, criterion=criterion
+        )
+        ground.targets.append(sums)
     return {
         "n_targets": _count(rows.lesion_series[roles.target], scans.series.height),
         "companion": _companion(
             rows, scans, roles=roles, picked=ground.picked, values=values, criterion=criterion
         ),
-        **_target_measures(
-            rows, scans, roles=roles, values=values, baseline=ground.baseline, criterion=criterion
-        ),
+        **ground.targets[0],
     }
 
 
@@ -345,16 +348,14 @@ def _new_measures(
     rows: LesionRows,
     scans: Scans,
     *,
-    roles: Roles,
-    by_row: Ints,
-    baseline: Ints,
+    ground: Ground,
     criterion: Criterion,
     policies: Policies,
 ) -> NewPart:
     """Return what is known of new lesions at each visit."""
-    n = scans.n_visits
+    n, roles = scans.n_visits, ground.roles
     new = roles.new_target | roles.new_nontarget
-    follow_up = rows.visit > baseline[rows.series]
+    follow_up = rows.visit > ground.baseline[rows.series]
     follow_up &= scans.visit_first[rows.visit] > policies.baseline_window_end
     seen = new[rows.lesion] & follow_up & rows.seen
     proven = _marked(
@@ -375,7 +376,7 @@ def _new_measures(
     )
     minor = proven & new & ~measured
     growing = np.isin(rows.state, (STATE["worsened"], STATE["unequivocal_progression"]))
-    new_sum = _new_sum(rows, scans, by_row=by_row, measured=measured, onset=onset)
+    new_sum = _new_sum(rows, scans, by_row=ground.by_row, measured=measured, onset=onset)
     flagged = scans.flags.new_lesion | (scans.flags.fluid_positive if criterion.hcc_rules else False)
     return {
         "new_seen": _marked(visit, n) | flagged,

@@ -22,9 +22,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hccresist.assess.criteria import Criterion, Judge, find_criterion, progression_floor
-from hccresist.assess.engine import ENGINES, MEASURED_BY, find_sources, read_chunks
+from hccresist.assess.engine import ENGINES, find_sources, read_chunks
 from hccresist.assess.lesions import LesionRows
-from hccresist.assess.measure import Ground, Measures, find_ground, measure_on, measure_targets
+from hccresist.assess.measure import Ground, Measures, TargetsPart, measure_targets
+from hccresist.assess.measuring import GROUND_BY, Measuring
 from hccresist.assess.order import opens_group, sort_rows
 from hccresist.assess.rules import Rule
 from hccresist.assess.steps import walk
@@ -304,54 +305,40 @@ def leave_one_out(study: Study, *, criteria: Sequence[str]) -> pl.DataFrame:
     frames = [pl.DataFrame(schema={**schema, "flips_without": pl.String})]
     if measured:
         for rows, scans in read_chunks(study):
-            chunk = _Chunk(rows, scans, study.config.policies)
+            chunk = _Chunk(Measuring(rows, scans, study.config.policies))
             frames += [_flips(chunk, criterion) for criterion in measured]
     return pl.concat(frames)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Lesions of some patients, measured once for criteria that measure alike."""
+    """Lesions of some patients, measured whole and without one target, once for criteria alike."""
 
-    rows: LesionRows
-    scans: Scans
-    policies: Policies
-    _whole: dict[tuple[object, ...], tuple[Ground, Measures]] = field(
-        default_factory=dict[tuple[object, ...], tuple[Ground, Measures]]
+    measuring: Measuring
+    _less: dict[tuple[object, ...], TargetsPart] = field(
+        default_factory=dict[tuple[object, ...], TargetsPart]
     )
-    _less: dict[tuple[object, ...], Measures] = field(default_factory=dict[tuple[object, ...], Measures])
 
-    def whole(self, criterion: Criterion) -> tuple[Ground, Measures]:
-        """Return what measuring starts from, and the measures."""
-        key = tuple(getattr(criterion, name) for name in MEASURED_BY)
-        if key not in self._whole:
-            rows, scans, policies = self.rows, self.scans, self.policies
-            ground = find_ground(rows, scans, criterion=criterion, policies=policies)
-            whole = measure_on(ground, rows, scans, criterion=criterion, policies=policies)
-            self._whole[key] = ground, whole
-        return self._whole[key]
-
-    def without(self, criterion: Criterion, rank: int) -> Measures:
-        """Return the measures without the target of a rank."""
-        key = (*(getattr(criterion, name) for name in MEASURED_BY), rank)
+    def without(self, criterion: Criterion, rank: int) -> TargetsPart:
+        """Return what targets give without the one of a rank."""
+        key = (*(getattr(criterion, name) for name in GROUND_BY), rank)
         if key not in self._less:
-            ground, whole = self.whole(criterion)
-            self._less[key] = _leave_out(
-                rank, ground, whole, rows=self.rows, scans=self.scans, criterion=criterion
-            )
+            ground = self.measuring.ground(criterion)
+            rows, scans = self.measuring.rows, self.measuring.scans
+            self._less[key] = _leave_out(rank, ground, rows=rows, scans=scans, criterion=criterion)
         return self._less[key]
 
 
 def _leave_out(
-    rank: int, ground: Ground, whole: Measures, *, rows: LesionRows, scans: Scans, criterion: Criterion
-) -> Measures:
-    """Return the measures without one target of each series that has more than one.
+    rank: int, ground: Ground, *, rows: LesionRows, scans: Scans, criterion: Criterion
+) -> TargetsPart:
+    """Return what targets give without one target of each series that has more than one.
 
     The target is that of a rank (from 0, in order of lesion_id). All else stays as measured.
     """
     roles = ground.roles
     fewer = replace(roles, target=roles.target & ~_targets_of_rank(rows, roles.target, rank))
-    return replace(whole, **measure_targets(replace(ground, roles=fewer), rows, scans, criterion=criterion))
+    return measure_targets(replace(ground, roles=fewer), rows, scans, criterion=criterion)
 
 
 def _targets_of_rank(rows: LesionRows, target: Bools, rank: int) -> Bools:
@@ -363,7 +350,7 @@ def _targets_of_rank(rows: LesionRows, target: Bools, rank: int) -> Bools:
 
 
 def _flips(chunk: _Chunk, criterion: Criterion) -> pl.DataFrame:
-    scans, policies = chunk.scans, chunk.policies
+    scans, policies = chunk.measuring.scans, chunk.measuring.policies
     visits = np.flatnonzero(scans.visit_first > policies.baseline_window_end)
     steps = walk(visits, scans.visit_series[visits])
 
@@ -371,11 +358,12 @@ def _flips(chunk: _Chunk, criterion: Criterion) -> pl.DataFrame:
         engine = ENGINES[criterion.new_lesions]
         return engine(measures, scans, steps=steps, criterion=criterion, policies=policies).overall[visits]
 
-    _, whole = chunk.whole(criterion)
+    whole = chunk.measuring.measure(criterion)
     verdict, mask = overall(whole), np.zeros(len(visits), dtype=np.int64)
     most = int(whole.n_targets.max(initial=0))
     for rank in range(most if most > 1 else 0):
-        mask |= (overall(chunk.without(criterion, rank)) != verdict).astype(np.int64) << rank
+        less = replace(whole, **chunk.without(criterion, rank))
+        mask |= (overall(less) != verdict).astype(np.int64) << rank
     hangs = np.flatnonzero(mask)
     ranks = {0: ""} | {
         int(m): ",".join(str(r + 1) for r in range(most) if m >> r & 1) for m in np.unique(mask[hangs])

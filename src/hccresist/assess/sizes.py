@@ -7,7 +7,7 @@ import polars as pl
 
 from hccresist.assess.criteria import Measure, find_criterion
 from hccresist.assess.engine import read_chunks
-from hccresist.assess.measure import measure
+from hccresist.assess.measuring import measure
 from hccresist.errors import ConfigError
 from hccresist.study.study import Study
 
