@@ -224,8 +224,26 @@ def test_alterations_are_counted_in_samples_by_hand(full) -> None:
     assert rows["CTNNB1"][2:6] == ["5 (33.3 %)", "0", "10", "0"]
     assert rows["TP53"][2:6] == ["5 (33.3 %)", "0", "10", "0"]
     assert rows["APC"][2:6] == ["0 (0.0 %)", "5", "10", "0"]
-    assert rows["TP53"][6] == "p.R249S 5"
+    assert rows["TP53"][6] == "p.R249S (5)"
     assert rows["TERT"][2:6] == ["—", "—", "—", "15"]
+
+
+def test_a_gene_that_few_were_looked_at_for_has_no_percent() -> None:
+    rows = pl.DataFrame(
+        {
+            "sample_id": ["A", "B", "C"],
+            "mechanism_id": "GEN-OTH",
+            "gene": "TERT",
+            "change": ["C228T", "", ""],
+            "call": ["altered", "not_measured", "not_measured"],
+            "rule": "r",
+            "source": "ours",
+            "patient_id": ["A", "B", "C"],
+        }
+    )
+    facts = Facts(make_study(3, expression=False, response=False), {"alteration_calls": rows}, {})
+    _, row = read_tables(str(mechanisms.build(facts)))["Genes and loci, by how often they are altered"]
+    assert row[2:] == ["1 (of 1)", "0", "0", "2", "C228T (1)"]
 
 
 def test_a_sample_has_the_strongest_call_of_its_changes() -> None:

@@ -289,14 +289,17 @@ def _genes_altered(calls: pl.DataFrame) -> Table:
         ),
         rows=tuple(_gene_row(own, row) for row in often.iter_rows(named=True)),
         text_columns=(0, 1, 6),
-        note="Samples; percent of those in which it was looked at. Uncertain: a change whose meaning the "
-        "rule does not know. Not measured is never taken as not altered.",
+        note="Samples; percent of all, or the count of those in which it was looked at. Uncertain: a change "
+        "whose meaning the rule does not know. Not measured is never taken as not altered.",
     )
 
 
 def _gene_row(own: pl.DataFrame, row: dict[str, Any]) -> tuple[str | Markup, ...]:
     looked = row["altered"] + row["uncertain"] + row["not_altered"]
-    share = soften(f"({words.percent(100 * row['altered'] / looked)})") if looked else Markup("")
+    of = (
+        words.percent(100 * row["altered"] / looked) if looked and not row["not_measured"] else f"of {looked}"
+    )
+    share = soften(f"({of})")
     found = own.filter(
         pl.col("gene") == row["gene"],
         pl.col("mechanism_id") == row["mechanism_id"],
@@ -308,7 +311,7 @@ def _gene_row(own: pl.DataFrame, row: dict[str, Any]) -> tuple[str | Markup, ...
         .len()
         .sort("len", "change", descending=[True, False])
     )
-    said = [f"{change} {n}" for change, n in often.head(_CHANGES_SHOWN).iter_rows()]
+    said = [f"{change} ({n})" for change, n in often.head(_CHANGES_SHOWN).iter_rows()]
     more = often.height - len(said)
     return (
         row["gene"],
