@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from hccresist.citations import write_bibtex, write_methods
     from hccresist.demo import read_demo
     from hccresist.errors import ComputationError, ConfigError, InputError, PackageError
+    from hccresist.explain.knowledge import EvidenceBase, read_base
+    from hccresist.explain.look import explain_study
+    from hccresist.explain.query import query_evidence
+    from hccresist.explain.reference import load_reference
+    from hccresist.explain.signatures import read_signatures
     from hccresist.flow import RunResult, run_pieces, run_study
     from hccresist.outcomes.competing import compute_cumulative_incidence
     from hccresist.outcomes.endpoints import derive_events
@@ -45,6 +50,7 @@ _HOMES: Final = {
     "ComputationError": "errors",
     "ConfigError": "errors",
     "Criterion": "assess",
+    "EvidenceBase": "explain.knowledge",
     "InputError": "errors",
     "Issue": "study.issues",
     "PackageError": "errors",
@@ -60,9 +66,14 @@ _HOMES: Final = {
     "compute_curves": "outcomes.survival",
     "compute_rates": "outcomes.rates",
     "derive_events": "outcomes.endpoints",
+    "explain_study": "explain.look",
     "find_criterion": "assess",
+    "load_reference": "explain.reference",
     "move_to_line": "study.lines",
+    "query_evidence": "explain.query",
+    "read_base": "explain.knowledge",
     "read_demo": "demo",
+    "read_signatures": "explain.signatures",
     "read_study": "study.read",
     "render_report": "report.page",
     "run_pieces": "flow",
@@ -82,6 +93,7 @@ __all__ = [
     "ComputationError",
     "ConfigError",
     "Criterion",
+    "EvidenceBase",
     "InputError",
     "Issue",
     "PackageError",
@@ -96,9 +108,14 @@ __all__ = [
     "compute_curves",
     "compute_rates",
     "derive_events",
+    "explain_study",
     "find_criterion",
+    "load_reference",
     "move_to_line",
+    "query_evidence",
+    "read_base",
     "read_demo",
+    "read_signatures",
     "read_study",
     "render_report",
     "run_pieces",

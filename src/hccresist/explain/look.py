@@ -244,3 +244,55 @@ def find_patients(ask: Inquiry) -> dict[str, str]:
     found = dict(ask.prepared.patients) if ask.has_expression else {}
     pairs = ask.calls.select("sample_id", "patient_id").unique()
     return found | dict(zip(pairs["sample_id"].to_list(), pairs["patient_id"].to_list(), strict=True))
+
+
+def explain_study(
+    study: Study,
+    *,
+    tables: Mapping[str, pl.DataFrame] | None = None,
+    reference: Reference | None = None,
+    signatures: Sequence[Signature] | None = None,
+    min_coverage: float | None = None,
+    covariates: Sequence[str] = (),
+    landmark_days: float | None = None,
+) -> dict[str, pl.DataFrame]:
+    """Say which mechanisms are on in each tumour, what is known of them, and what goes with the outcome.
+
+    Parameters
+    ----------
+    study
+        Checked study with expression or alterations; a study without is held against its markers.
+    tables
+        Result tables of the stages before (best_response, timepoints, resistance, events, patterns,
+        markers); without them response and survival are those that the study records.
+    reference
+        Reference that tumours are held against; the cohort itself if not given.
+    signatures
+        Gene sets; those of the package if not given.
+    min_coverage
+        Share of the genes of a set from which it is scored, from 0 to 1; 0.25 if not given.
+    covariates
+        Columns of patients or samples that adjusted models take in.
+    landmark_days
+        Day from which what is known only after day 0 is compared.
+
+    Returns
+    -------
+    dict
+        Table name to table, as in `hccresist.explain.results`; what the study cannot give is left out.
+
+    Raises
+    ------
+    InputError, ConfigError
+        With what is wrong in the study or an option.
+    """
+    ask = Inquiry(
+        study=study,
+        tables={} if tables is None else tables,
+        reference=reference,
+        signatures=read_signatures() if signatures is None else signatures,
+        min_coverage=min_coverage,
+        covariates=covariates,
+        landmark_days=landmark_days,
+    )
+    return {name: table.make(ask) for name, table in TABLES.items() if not table.why_not(study)}
