@@ -70,7 +70,6 @@ def run_data_set(name: str) -> dict[str, object]:
             "patients": study.patients.height,
             "readers": result.tables["best_response"]["reader"].n_unique(),
             "warnings": len(study.warnings),
-            "not_made": dict(result.manifest["skipped"]),
             **{key: count(result.tables) for key, count in COUNTS.items()},
         }
 
