@@ -16,12 +16,16 @@ import pytest
 from reading import Page
 from test_sections import read_tables
 
+from conftest import render_case
 from hccresist.explain.association_time import REFUSED
 from hccresist.explain.look import TABLES, Inquiry
 from hccresist.explain.signatures import read_signatures
 from hccresist.report import words
 from hccresist.report.card import MOST_FINDINGS, make_cards
 from hccresist.report.facts import Facts
+from hccresist.report.figures import associations as drawn_associations
+from hccresist.report.figures import mechanisms as drawn_mechanisms
+from hccresist.report.figures import overlap, response, survival, swimmer
 from hccresist.report.figures.associations import plot_forest, plot_volcano
 from hccresist.report.figures.mechanisms import choose_scores, merge_paths, plot_heatmap
 from hccresist.report.mechanism_names import FAMILIES, count_samples, name_family, sort_mechanisms
@@ -286,6 +290,26 @@ def test_order_of_rows_changes_nothing(full) -> None:
     turned = {name: frame.reverse() for name, frame in full.facts.tables.items()}
     other = show(Facts(full.facts.study, turned, full.facts.manifest))
     assert other.page.html == full.page.html
+
+
+def test_every_chart_fits_the_schema_of_vega_lite(full, case, monkeypatch) -> None:
+    """The report draws without this check, which takes longer than the drawing."""
+    seen: list[str] = []
+
+    def check(chart, *, key: str, **_) -> str:
+        chart.to_dict(validate=True)
+        seen.append(key)
+        return '<svg width="1" height="1"></svg>'
+
+    for module in (drawn_associations, drawn_mechanisms, overlap, response, survival, swimmer):
+        monkeypatch.setattr(module, "draw", check)
+    for made in (
+        render_case(case),
+        render_report(full.facts.study, full.facts.tables, manifest={}, sections=OWN),
+    ):
+        assert made.failures == ()
+    kinds = {key.partition("-")[0] for key in seen}
+    assert {"mechanism", "forest", "volcano", "waterfall", "swimmer"} <= kinds
 
 
 def test_merged_paths_draw_the_same() -> None:

@@ -104,7 +104,7 @@ def draw(chart: Any, *, key: str, rows: Mapping[str, pl.DataFrame]) -> str:  # n
     import altair as alt  # noqa: PLC0415  (loads slowly)
     import vl_convert  # noqa: PLC0415
 
-    spec = chart.to_dict(validate=False)  # the tests validate; it takes longer than the drawing
+    spec = chart.to_dict(validate=False)  # a test validates; it takes longer than drawing
     spec["config"] = _config()
     spec["datasets"] = spec.get("datasets", {}) | {name: frame.to_dicts() for name, frame in rows.items()}
     version = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
