@@ -5,7 +5,8 @@ No model: every tag is a word of the text that stands in a list, and `Tags.match
 1. *Names.* From left to right the longest name counts: RNAs by their form (``miR-122-5p``,
    ``circMET``), then drugs, proteins and abbreviations from lists, then symbols of HGNC as far as they
    are written like symbols (`tagger_rules.find_symbol`). An abbreviation that the text explains as
-   something else (``overall survival (OS)``) is no gene in it. A gene behind ``anti-`` is an antibody.
+   something else (``overall survival (OS)``) is no gene in it. A gene behind ``anti-`` is an
+   antibody: a drug unless words such as *stained* say that it was a tool.
    CD4, CD8 and their like before a plus sign or a T cell name a cell.
 2. *Drugs.* Listed ones; words that end as international names do; codes beside a word such as
    *inhibitor*. A class label stands only where the text names no drug of that class.
@@ -99,6 +100,10 @@ _CELL_MARKS: Final = frozenset(
         "Foxp3",
     ]
 )
+_STAIN: Final = re.compile(r"immunofluor|stain|blot|sorted|labell?ed|magnetic|flow cytometry", re.IGNORECASE)
+_STAIN_REACH: Final = 80
+"""Characters on either side of an antibody in which a word says that it is a laboratory tool."""
+
 _CODE: Final = re.compile(
     r"(?!(?:NCT|GSE|PMID|PMC|SNU|SK|HUH|BEL|QGY|SMMC|CD|IL|HCT|KEYNOTE|COVID|CT|FIB|IC|EC|CCK|HT|HEK|HL|LX|THP)-?\d)"
     r"(?:[A-Z]{1,4}-?\d{3,8}[A-Z]?|[A-Z]{2,5}-[A-Z]{0,5}\d{1,3})$"
@@ -336,7 +341,8 @@ def _read_name(
     ):
         return hit.last, []
     if term.kind == "gene" and text[max(0, start - 5) : start].lower() in {"anti-", " anti"}:
-        return hit.last, [Match(start, end, written, "drug", f"anti-{written}")]
+        stain = _STAIN.search(text, max(0, start - _STAIN_REACH), end + _STAIN_REACH)
+        return hit.last, [] if stain else [Match(start, end, written, "drug", f"anti-{written}")]
     return hit.last, [Match(start, end, written, one.kind, one.target) for one in hit.terms]
 
 

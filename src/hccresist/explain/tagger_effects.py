@@ -48,6 +48,12 @@ _CUES: Final[tuple[tuple[str, float, str], ...]] = (
          (r"\bpredict\w* (?:\S+ ){0,5}(?:response|benefit|efficacy)\b|\b(?:better|higher|favou?rable"
          r"|durable|superior) (?:\w+ ){0,2}(?:response|sensitivity|benefit)\b")),
     ("sensitivity", 1, r"\bresponders?\b|\bsensitivity\b|\bsusceptib\w+|\bpotentiat\w+"),
+    (
+        "sensitivity",
+        1,
+        (r"\b(?:inhibit|suppress|reduc|induc)\w* (?:\S+ ){0,4}"
+        r"(?:proliferation|viability|growth|apoptosis|xenografts?|sphere formation)\b"),
+    ),
     ("improves_outcome", 2,
          (r"\b(?:significantly )?(?:improv|prolong|extend|increas)\w* (?:\S+ ){0,6}(?:survival|OS|PFS"
          r"|outcomes?|progression|TTP)\b")),

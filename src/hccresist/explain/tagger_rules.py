@@ -31,7 +31,7 @@ LONGEST: Final = 7
 """Tokens that a term may have."""
 
 _TOKEN: Final = re.compile(r"[(\[][Ll][)\]]|[^\W_]+")
-_JOINT: Final = re.compile(r"[\s\-‐‑‒–−/+⁺'’·]{0,3}")
+_JOINT: Final = re.compile(r"[\s\-‐‑‒–−+⁺'’·/]{0,3}")
 _HYPHEN: Final = re.compile(r"[-‐‑‒–−]?")
 _SHORT: Final = 5
 _STEM: Final = 4
@@ -230,9 +230,12 @@ def is_written_alike(term: Term, written: str) -> bool:
     1. An acronym has to be in capitals (``TAM``, not ``tam``); a plural s is free. 2. Genes may be in any
     case (``Akt``), but a short name has to hold a capital (``Snail``, not ``snail``), and one that is a
     word has to be in capitals (``MET``). 3. A drug of up to four letters has to be
-    written exactly so (``5-FU``). 4. A short name may not be put together over a space.
+    written exactly so (``5-FU``). 4. A short name may not be put together over a space, and
+    no name over a slash that it does not have.
     """
     key = _fold(term.written)
+    if "/" in written and "/" not in term.written:
+        return False
     if term.kind == "drug" and len(key) < _SHORT:
         return _straight(written) == _straight(term.written)
     if len(key) <= _SHORT and " " in written and " " not in term.written:
