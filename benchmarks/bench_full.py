@@ -9,7 +9,8 @@ them before the baseline so that growth before treatment is known. Aim: 100,000 
 results are compared with ours:
 
 * criteria: the naive implementation of the tests, patient by patient (RECIST 1.1, mRECIST, iRECIST);
-* hyperprogression: TGR before and after by a vectorised pandas groupby, for one definition;
+* patterns: one definition of hyperprogression (Champiat 2017) by vectorised pandas groupbys, from the same
+  lesions and visits to the same answers: who can be judged, who meets it, and the ratio; without reasons;
 * robustness: a vectorised NumPy Monte Carlo of 1,000 re-readings, for one criterion and one error model;
 * discordance: a pandas merge of best responses and visits, for one pair of criteria.
 
@@ -32,6 +33,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import pandas as pd
 import polars as pl
 
 HERE = Path(__file__).parent
@@ -50,6 +52,7 @@ from hccresist.assess.patterns import (  # noqa: E402
 )
 from hccresist.assess.robustness import derive_robustness, reading_error  # noqa: E402
 from hccresist.assess.sizes import derive_sizes  # noqa: E402
+from hccresist.study.policies import Policies  # noqa: E402
 from hccresist.study.study import Study  # noqa: E402
 from hccresist.study.tables import SCHEMAS  # noqa: E402
 
@@ -123,26 +126,51 @@ def peer_loop() -> float:
 
 
 def peer_growth(study: Study, tables: Mapping[str, pl.DataFrame]) -> float:
-    """Return patients a second of TGR before and after by pandas, compared with `champiat_2017`."""
-    import pandas as pd  # noqa: PLC0415
-
+    """Return patients a second of `champiat_2017` by pandas; equal verdicts, evaluability and ratios."""
     lesions = study.tables["lesions"].select("patient_id", "day", "role", "longest_mm").to_pandas()
-
-    def work() -> pd.Series:
-        targets = lesions[lesions["role"] == "target"]
-        sums = targets.groupby(["patient_id", "day"])["longest_mm"].sum().unstack()
-        before = 100 * (np.exp(3 * np.log(sums[-7.0] / sums[-63.0]) / (56 / 30.4375)) - 1)
-        after = 100 * (np.exp(3 * np.log(sums[56.0] / sums[-7.0]) / (63 / 30.4375)) - 1)
-        return after / before
-
+    visits = tables["timepoints"].filter(pl.col("criterion") == "recist11")
+    visits = visits.select("patient_id", "day", "overall").to_pandas()
+    people = study.patients["patient_id"].to_list()
     times: dict[str, float] = {}
-    ratio = timed(times, "pandas", work)
-    rows = tables["patterns"].filter(pl.col("definition") == "champiat_2017", "evaluable").drop_nulls("value")
-    ours = rows.select("patient_id", "value")
-    theirs = ratio.loc[ours["patient_id"].to_list()].to_numpy()
-    assert ours.height > 0
-    assert np.allclose(theirs, ours["value"].to_numpy(), rtol=1e-6), "TGR ratios differ"
+    theirs = timed(times, "pandas", lambda: judge_champiat(lesions, visits, people, study.config.policies))
+    ours = tables["patterns"].filter(pl.col("definition") == "champiat_2017").sort("patient_id")
+    theirs = theirs.loc[ours["patient_id"].to_list()]
+    assert (theirs["evaluable"].to_numpy() == ours["evaluable"].to_numpy()).all(), "who is evaluable differs"
+    assert (theirs["met"].to_numpy() == ours["met"].fill_null(value=False).to_numpy()).all(), "who meets it"
+    assert ours["met"].sum() > 0
+    values = ours["value"].fill_null(np.nan).to_numpy()
+    expected = theirs["ratio"].where(theirs["evaluable"]).to_numpy()
+    assert np.allclose(values, expected, rtol=1e-6, equal_nan=True), "TGR ratios differ"
     return study.patients.height / times["pandas"]
+
+
+def judge_champiat(
+    lesions: pd.DataFrame, visits: pd.DataFrame, people: list[str], policies: Policies
+) -> pd.DataFrame:
+    """Return evaluable, met and ratio of each patient: PD at the first assessment and TGR ratio ≥ 2."""
+    targets = lesions[lesions["role"] == "target"]
+    sums = targets.groupby(["patient_id", "day"])["longest_mm"].agg(["sum", "count"]).reset_index()
+    sums["sum"] = sums["sum"].round(3)  # whole micrometres, so that equal sums are equal
+    inside = sums["day"].between(policies.baseline_window_start, policies.baseline_window_end)
+    base = sums[inside].groupby("patient_id").last().reindex(people)
+    sums = sums.join(base, on="patient_id", rsuffix="_base")
+    sums = sums[sums["count"] == sums["count_base"]]
+    age = sums["day_base"] - sums["day"]
+    recent = sums[(age > 0) & (age <= policies.hpd_reference_scan_window)]
+    before = recent.groupby("patient_id").last().reindex(people)
+    first = sums[sums["day"] > policies.baseline_window_end].groupby("patient_id").first().reindex(people)
+    judged = visits[visits["overall"] != "NE"].groupby("patient_id").first().reindex(people)
+    months = 30.4375
+    growth = [
+        100 * (np.exp(3 * np.log(end["sum"] / start["sum"]) / ((end["day"] - start["day"]) / months)) - 1)
+        for start, end in ((before, base), (base, first))
+    ]
+    ratio = (growth[1] / growth[0]).where(growth[0] > 0)
+    worse = judged["overall"] == "PD"
+    known = before["day"].notna() & first["day"].notna() & (first["day"] <= judged["day"])
+    evaluable = known & judged["day"].notna() & (~worse | ratio.notna())
+    met = evaluable & worse & (ratio >= 2 * (1 - 1e-9))
+    return pd.DataFrame({"evaluable": evaluable, "met": met, "ratio": ratio})
 
 
 def peer_monte_carlo(study: Study, tables: Mapping[str, pl.DataFrame]) -> float:
