@@ -200,26 +200,23 @@ def _margin(criterion: Criterion, policies: Policies) -> list[pl.Expr]:
 def _with_probabilities(
     rows: pl.DataFrame, criterion: Criterion, model: str, policies: Policies
 ) -> pl.DataFrame:
-    by_sum = rows["rule"].is_in(BY_SUM).to_numpy()
+    judged = rows.filter(pl.col("rule").is_in(BY_SUM))
     one, several = reading_error(model, criterion)
-    sd = np.where(rows["n_targets"].fill_null(0).to_numpy() == 1, one, several)
     p = probabilities(
-        rows["sum_mm"].fill_null(np.nan).to_numpy(),
-        rows["baseline_mm"].fill_null(np.nan).to_numpy(),
-        rows["nadir_mm"].fill_null(np.nan).to_numpy(),
-        sd=sd,
+        *(judged[name].fill_null(np.nan).to_numpy() for name in ("sum_mm", "baseline_mm", "nadir_mm")),
+        sd=np.where(judged["n_targets"].fill_null(0).to_numpy() == 1, one, several),
         criterion=criterion,
         floor_mm=progression_floor(criterion, policies) / criterion.measure.per_mm,
     )
-    lasting = (rows["rule"] == Rule.PR_CONTINUING.label).to_numpy()
+    lasting = (judged["rule"] == Rule.PR_CONTINUING.label).to_numpy()
     response = np.where(lasting, 1 - p["PD"], p["PR"])
-    found = {"p_CR": np.zeros(len(sd)), "p_PR": response, "p_SD": 1 - p["PD"] - response, "p_PD": p["PD"]}
+    found = {"p_CR": 0.0, "p_PR": response, "p_SD": 1 - p["PD"] - response, "p_PD": p["PD"]}
+    by_sum = rows["rule"].is_in(BY_SUM).to_numpy()
     sure = {name: rows["rule"].is_in(rules).to_numpy() for name, rules in CERTAIN.items()}
     settled = np.logical_or.reduce(list(sure.values()))
-    columns = {
-        name: np.where(by_sum, value, np.where(settled, sure.get(name, False), np.nan))
-        for name, value in found.items()
-    }
+    columns = {name: np.where(settled, sure.get(name, False), np.nan) for name in found}
+    for name, value in found.items():
+        columns[name][by_sum] = value
     own = np.select(
         [rows["overall"].is_in(words).to_numpy() for words in _WORDS.values()],
         [columns[name] for name in _WORDS],
