@@ -141,8 +141,11 @@ def draw_alterations(names: list[str], mutated: np.ndarray, rng: np.random.Gener
             if rng.random() < SHARES[gene] and not (gene == "AXIN1" and wnt):
                 change, kind = changes[int(rng.integers(len(changes)))]
                 rows.append((name, gene, change, kind))
-    for name in rng.choice(names, 2, replace=False):
-        rows += [(str(name), gene, "2", "copy_number") for gene in ("FGF3", "FGF4", "FGF19", "CCND1")]
+    amplified = set(rng.choice(names, 2, replace=False).tolist())
+    for name in names:
+        state = "2" if name in amplified else "0"
+        rows += [(name, gene, state, "copy_number") for gene in ("FGF3", "FGF4", "FGF19", "CCND1")]
+        rows += [(name, gene, "0", "copy_number") for gene in ("VEGFA", "MET", "MDM2", "MDM4")]
     rows += [(name, "MUC16", f"p.G{int(rng.integers(100, 9000))}S", "Missense_Mutation") for name in names]
     schema = ["sample_id", "gene", "change", "kind"]
     return pl.DataFrame(rows, schema=schema, orient="row").sort(schema)

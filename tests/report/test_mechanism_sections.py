@@ -274,7 +274,7 @@ def test_families_come_in_one_order_and_none_is_forgotten() -> None:
 def test_the_heatmap_holds_the_scores_of_one_set_a_mechanism(full) -> None:
     data = full.page.figure_data("mechanism-heatmap")
     scores = full.facts.tables["mechanism_scores"].filter(pl.col("method") == "cohort_z")
-    value = {(r["set"], r["sample_id"]): r["score"] for r in scores.iter_rows(named=True)}
+    value = {(r["set"], r["sample_id"]): r["z"] for r in scores.iter_rows(named=True)}
     sets = [name for name in data["set"].to_list() if name]
     assert len(sets) == len(set(sets)) == data.filter(pl.col("set") != "")["row"].n_unique()
     for row in data.filter(pl.col("set").is_not_null() & (pl.col("set") != "")).iter_rows(named=True):

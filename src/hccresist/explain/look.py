@@ -86,7 +86,7 @@ class Inquiry:
         least, held = self.min_coverage, self.reference
         parts = [score_rank(matrix, self.scored, min_coverage=least, reference=held, platform=self.platform)]
         if held is None:
-            parts.append(score_cohort(matrix, self.scored, min_coverage=least))
+            parts.append(_place(score_cohort(matrix, self.scored, min_coverage=least)))
         else:
             parts.append(
                 score_reference(matrix, self.scored, held, min_coverage=least, platform=self.platform)
@@ -129,9 +129,6 @@ class Inquiry:
             matrix = self.prepared.matrix
             if self.reference is not None or len(matrix.samples) >= MIN_COHORT:
                 scores = self.scores.filter(pl.col("method").cast(pl.String) == method)
-                if self.reference is None:
-                    spread = (pl.col("score") - pl.col("score").mean()) / pl.col("score").std()
-                    scores = scores.with_columns(z=spread.over("set"))
                 parts.append(set_states(scores, self.scored, against=against))
                 genes, z = self._gene_z()
                 parts.append(gene_states(matrix.samples, genes, z, against=against))
@@ -173,6 +170,12 @@ class Inquiry:
         return NullSets(
             genes=genes, samples=matrix.samples, values=ranks, level=values.mean(axis=1), sets=sets
         )
+
+
+def _place(scores: pl.DataFrame) -> pl.DataFrame:
+    """Return cohort-relative scores with z: standard deviations of the set's score in this cohort."""
+    spread = (pl.col("score") - pl.col("score").mean()) / pl.col("score").std()
+    return scores.with_columns(z=spread.over("set").fill_nan(None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

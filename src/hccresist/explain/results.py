@@ -40,7 +40,7 @@ class MechanismScores(dy.Schema):
     z = dy.Float64(
         nullable=True,
         metadata={"unit": "SD"},
-        description="standard deviations from the mean of the reference",
+        description="standard deviations from the mean of the reference; of cohort_z, from the mean of the cohort",
     )
     coverage = dy.Float64(
         min=0, max=1, description="share of the genes of the set that were measured in this sample"

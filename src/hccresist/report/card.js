@@ -1,6 +1,6 @@
 // The card of a tumour: mechanism by mechanism its scores, alterations, and the evidence for and against.
 
-const Z_SHOWN = { reference_z: 3, cohort_z: 1.5 };
+const Z_SHOWN = { reference_z: 3, cohort_z: 3 };
 const EXTREMES = 3;
 
 function signed(value, digits) {
@@ -89,7 +89,7 @@ function makeCard(omics, card) {
 
 function describeScores(omics, card) {
   const parts = [];
-  if (card.score && omics.method === "cohort_z") parts.push("Cohort z: mean z of the genes of a set within this cohort.");
+  if (card.score && omics.method === "cohort_z") parts.push("Cohort z: the score of a set in standard deviations of this cohort.");
   if (card.score && !card.percentile && omics.why) parts.push(`No percentile: ${omics.why}.`);
   if (card.score && omics.flag) parts.push(`Of every rank score: ${omics.flag}.`);
   if (!card.score) parts.push("No expression of this sample was scored.");

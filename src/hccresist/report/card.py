@@ -19,7 +19,7 @@ MOST_FINDINGS: Final = 60
 """Findings on one card: those about a drug of the patient first, then by whether they count, and level."""
 
 _RAW: Final = ("rank", "mcp_counter", "ssgsea", "gsva", "ulm", "mlm")
-_PLACED: Final = {"reference_z": "z", "cohort_z": "score"}
+_PLACED: Final = {"reference_z": "z", "cohort_z": "z"}
 _SPLIT: Final = "; the finding: "
 
 

@@ -29,7 +29,7 @@ MOST_GENES: Final = 4
 MAIN_CLASSES: Final = "hoshida_2009"
 """Classification that has a track."""
 
-_METHODS: Final = {"reference_z": "z", "cohort_z": "score"}
+_METHODS: Final = {"reference_z": "z", "cohort_z": "z"}
 """Method of `mechanism_scores` to the column that is drawn, the preferred first."""
 _STEPS: Final = (0.25, 0.5, 0.75)
 _SHADES: Final = (1.0, 0.32, 0.62, 1.0)
@@ -341,7 +341,7 @@ def _caption(method: str, tracks: Sequence[Track], left: int) -> str:
     what = (
         "Standard deviations from the mean of the reference."
         if method == "reference_z"
-        else "Mean z of the genes of the set within this cohort: it says how tumours of this cohort compare "
+        else "Score of the set in standard deviations of this cohort: it says how tumours of this cohort compare "
         "with each other, not whether a mechanism is on."
     )
     first = [
