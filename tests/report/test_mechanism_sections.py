@@ -423,7 +423,7 @@ def test_cards_have_the_scores_alterations_and_findings_of_the_tables(full) -> N
         for r in scores.filter(pl.col("method") == "rank").iter_rows(named=True)
     }
     placed = {
-        (r["sample_id"], r["set"]): r["score"]
+        (r["sample_id"], r["set"]): r["z"]
         for r in scores.filter(pl.col("method") == "cohort_z").iter_rows(named=True)
     }
     matches = full.facts.tables["evidence_matches"]

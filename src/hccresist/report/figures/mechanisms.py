@@ -341,8 +341,8 @@ def _caption(method: str, tracks: Sequence[Track], left: int) -> str:
     what = (
         "Standard deviations from the mean of the reference."
         if method == "reference_z"
-        else "Score of the set in standard deviations of this cohort: it says how tumours of this cohort compare "
-        "with each other, not whether a mechanism is on."
+        else "Score of the set in standard deviations of this cohort: it says how these tumours compare with "
+        "each other, not whether a mechanism is on."
     )
     first = [
         track.title.partition(",")[0].lower() for track in tracks if track.title.startswith(("Best", "Class"))
