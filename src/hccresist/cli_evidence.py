@@ -129,7 +129,7 @@ def _read_text(option: str, given: str) -> str:
 def _tag(base: EvidenceBase, text: str, *, json: bool) -> int:
     from hccresist import screen  # noqa: PLC0415
     from hccresist.explain.tagger import tag_text  # noqa: PLC0415
-    from hccresist.screen_tags import print_tags  # noqa: PLC0415
+    from hccresist.screen_evidence import print_tags  # noqa: PLC0415
 
     tags = tag_text(text, base)
     if json:

@@ -1,4 +1,4 @@
-"""What `hccresist evidence` prints: claims for and against, mechanisms, problems.
+"""What `hccresist evidence` prints: claims for and against, mechanisms, problems, tags of a text.
 
 Claims come with those first that most sources support. A mark says where there is a contradiction:
 ``!`` sources that count stand on both sides, ``?`` one side rests on findings that do not count.
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
     from hccresist.explain.knowledge import EvidenceBase
     from hccresist.explain.query import Answer
+    from hccresist.explain.tagger import Tags
     from hccresist.study.issues import Issue
 
 NARROW: Final = 80
+SHOWN_MECHANISMS: Final = 5
+"""Mechanisms of a text that are printed."""
 _MARKS: Final = {"yes": "[bold red]![/]", "unverified": "[yellow]?[/]", "no": ""}
 _SCOPES: Final = {
     "claim": "by its own sources",
@@ -203,3 +206,34 @@ def print_check(issues: Sequence[Issue], counts: Mapping[str, int]) -> None:
         screen.print_issues(issues, screen.out())
     sizes = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
     screen.out().print(sizes, markup=False)
+
+
+def print_tags(tags: Tags, base: EvidenceBase) -> None:
+    """Print mechanisms, genes, drugs and effect of a text, each with its words."""
+    console = _console()
+    names = dict(base.mechanisms.select("mechanism_id", "name").iter_rows())
+    for mechanism in tags.mechanisms[:SHOWN_MECHANISMS]:
+        words, weight = _tell_words(tags, "mechanism", mechanism)
+        console.print(
+            f"mechanism  [bold]{mechanism}[/] {escape(str(names.get(mechanism, '')))} ({weight:g}): {words}"
+        )
+    if len(tags.mechanisms) > SHOWN_MECHANISMS:
+        console.print(f"           [dim]and {len(tags.mechanisms) - SHOWN_MECHANISMS} weaker ones[/]")
+    for kind, found in (("gene", tags.genes), ("drug", tags.drugs)):
+        for name in found:
+            console.print(f"{kind:<10} [bold]{escape(name)}[/]: {_tell_words(tags, kind, name)[0]}")
+    if tags.effect is None:
+        console.print("effect     none read")
+        return
+    words, weight = _tell_words(tags, "effect", tags.effect)
+    console.print(f"effect     [bold]{tags.effect}[/] ({weight:g}): {words}")
+
+
+def _tell_words(tags: Tags, kind: str, name: str) -> tuple[str, float]:
+    """Return the words that stand for a tag, each once with its number, and the sum of their weights."""
+    own = [match for match in tags.matches if match.kind == kind and match.stands_for == name]
+    counts: dict[str, int] = {}
+    for match in own:
+        counts[match.term] = counts.get(match.term, 0) + 1
+    words = [word if count == 1 else f"{word} ×{count}" for word, count in counts.items()]
+    return escape(", ".join(" ".join(word.split()) for word in words)), sum(match.weight for match in own)

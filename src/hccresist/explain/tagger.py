@@ -216,7 +216,7 @@ def tag_text(text: str, base: EvidenceBase) -> Tags:
     Examples
     --------
     >>> from hccresist.explain.knowledge import read_base
-    >>> tags = tag_text("PD-L1 did not change, but P-gp made HepG2 cells resistant to Nexavar.", read_base())
+    >>> tags = tag_text("PD-L1 and P-gp made HepG2 cells resistant to Nexavar.", read_base())
     >>> tags.genes, tags.drugs, tags.effect
     (('CD274', 'ABCB1'), ('sorafenib',), 'resistance')
     """
@@ -324,8 +324,8 @@ def _read_name(
     text: str, tokens: Sequence[Token], at: int, lexicon: Lexicon, explained: frozenset[str]
 ) -> tuple[int, list[Match]]:
     """Return the last token of the name that begins at a token, and what it stands for."""
-    listed = find_longest(text, tokens, at, lexicon.names)
-    symbol = find_symbol(text, tokens, at, lexicon.guarded)
+    listed = find_longest(text, tokens, at, words=lexicon.names)
+    symbol = find_symbol(text, tokens, at, guarded=lexicon.guarded)
     if listed is None and symbol is None:
         return at, _read_unlisted_drug(text, tokens, at)
     if listed is None or (symbol is not None and symbol[0] > listed.last):

@@ -42,10 +42,8 @@ _WORD_GENES: Final = frozenset({"ar", "bad", "bid", "cat", "fas", "kit", "max", 
 """Genes that have to be in capitals."""
 
 _INN: Final = re.compile(
-    r"^[a-z]{3,}(?:tinib|fenib|rafenib|anib|inib|enib|limumab|lizumab|mumab|ximab|zumab|tumab"
-    r"|umab|amab|omab|ciclib|parib"
-    r"|metinib|vastatin|nostat|platin|rubicin|taxel|rolimus|zomib|trexed|citabine|notecan|lisib"
-    r"|sertib|degib)$"
+    r"^[a-z]{3,}(?:nib|mab|ciclib|parib|vastatin|nostat|platin|rubicin|taxel|rolimus|zomib|trexed|citabine"
+    r"|notecan|lisib|sertib|degib)$"
 )
 _CUE: Final = re.compile(
     r"^(?:genes?|expressi\w+|express\w*|proteins?|mrnas?|knockdown|knockout|silenc\w+"
@@ -260,7 +258,7 @@ def _is_acronym(text: str) -> bool:
     return sum(c.isupper() for c in letters) >= 2 and all(c.isupper() for c in letters)
 
 
-def joins(text: str, tokens: Sequence[Token], first: int, last: int) -> bool:
+def _joins(text: str, tokens: Sequence[Token], first: int, last: int) -> bool:
     """Return whether two tokens that follow each other may belong to one term."""
     return _JOINT.fullmatch(text, tokens[first].end, tokens[last].start) is not None
 
@@ -270,7 +268,7 @@ def find_terms(text: str, tokens: Sequence[Token], words: Words) -> list[Hit]:
     hits: list[Hit] = []
     at = 0
     while at < len(tokens):
-        hit = find_longest(text, tokens, at, words)
+        hit = find_longest(text, tokens, at, words=words)
         if hit is None:
             at += 1
         else:
@@ -279,13 +277,14 @@ def find_terms(text: str, tokens: Sequence[Token], words: Words) -> list[Hit]:
     return hits
 
 
-def find_longest(text: str, tokens: Sequence[Token], at: int, words: Words) -> Hit | None:
+def find_longest(text: str, tokens: Sequence[Token], at: int, *, words: Words) -> Hit | None:
     """Return the longest term that begins at a token; none where there is none."""
     keys = list(_grow(text, tokens, at))
     for length in range(len(keys), 0, -1):
         last = at + length - 1
         written = text[tokens[at].start : tokens[last].end]
-        found = _look_up(keys[length - 1], written, words)
+        before = len(keys[length - 2]) if length > 1 else 0
+        found = _look_up(keys[length - 1], written, words, before=before)
         if found:
             return Hit(at, last, found)
     return None
@@ -295,27 +294,42 @@ def _grow(text: str, tokens: Sequence[Token], at: int) -> list[str]:
     """Return the folded forms of one token, two tokens and so on, as far as they may be joined."""
     keys = [tokens[at].fold]
     for last in range(at + 1, min(at + LONGEST, len(tokens))):
-        if not joins(text, tokens, last - 1, last):
+        if not _joins(text, tokens, last - 1, last):
             break
         keys.append(keys[-1] + tokens[last].fold)
     return keys
 
 
-def _look_up(key: str, written: str, words: Words) -> tuple[Term, ...]:
-    forms = (
-        key,
-        key[:-1] if key.endswith("s") else key + "s",
-        key[:-3] + "y" if key.endswith("ies") else key,
-    )
-    known = next((words.whole[form] for form in forms if form in words.whole), ())
-    found = tuple(term for term in known if is_written_alike(term, written))
+def _look_up(key: str, written: str, words: Words, *, before: int) -> tuple[Term, ...]:
+    """Return the terms of a folded stretch of text; a stem has to reach into its last token.
+
+    Parameters
+    ----------
+    key
+        The stretch, folded.
+    written
+        As it is written.
+    words
+        Terms.
+    before
+        Length of the key without its last token.
+    """
+    known = words.whole.get(key) or _look_up_number(key, words.whole)
+    found = tuple(term for term in known if is_written_alike(term, written)) if known else ()
     if found or key[:_STEM] not in words.heads:
         return found
-    for length in range(len(key), _STEM - 1, -1):
+    for length in range(len(key), max(_STEM - 1, before), -1):
         found = tuple(term for term in words.stems.get(key[:length], ()) if is_written_alike(term, written))
         if found:
             return found
     return ()
+
+
+def _look_up_number(key: str, whole: Terms) -> tuple[Term, ...]:
+    """Return the terms of a plural, or of a singular whose plural is listed."""
+    if not key.endswith("s"):
+        return whole.get(key + "s", ())
+    return whole.get(key[:-1]) or (whole.get(key[:-3] + "y", ()) if key.endswith("ies") else ())
 
 
 def is_drug_name(word: str) -> bool:
@@ -330,7 +344,7 @@ def is_drug_name(word: str) -> bool:
 
 
 def find_symbol(
-    text: str, tokens: Sequence[Token], at: int, guarded: frozenset[str]
+    text: str, tokens: Sequence[Token], at: int, *, guarded: frozenset[str]
 ) -> tuple[int, str, str] | None:
     """Return last token, symbol and way of the longest HGNC name that begins at a token.
 
