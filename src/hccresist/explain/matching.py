@@ -4,7 +4,8 @@
    mean (of the reference, else of the cohort) is in the state *more* or *less*; so is a mechanism by
    the median z of its gene sets; an altered gene is in the state *more* (gain, activating hotspot),
    *less* (loss) or simply *mutated*.
-2. *Findings.* Those about response to a drug, of the same gene, or of the same mechanism where the
+2. *Findings.* Those about response to a drug, of the same gene in the tumour (not in blood, and no
+   change on treatment), or of the same mechanism where the
    finding is about a process, a pathway or a kind of cell. What a treatment did for patients
    (regimens), prognosis and patterns say nothing about this tumour and are left out.
 3. *Stance.* A finding is *for* when, in this state, it speaks for resistance; *against* when it speaks
@@ -46,8 +47,22 @@ STATES: Final = {
 _WHOLE: Final = ("process", "pathway", "cell_type", "gene_signature", "protein_state")
 """Types of entities that a mechanism's gene sets stand for."""
 
+_IN_TUMOUR: Final = (
+    "gene",
+    "gene_family",
+    "ligand_receptor",
+    "protein_state",
+    "lncRNA",
+    "circRNA",
+    "miRNA",
+    "variant",
+)
+"""Types of entities whose genes are held against expression and alterations; blood and imaging are not."""
+
 _LOSSES: Final = frozenset({"truncating", "deep_deletion"})
 _GAINS: Final = frozenset({"amplification", "gain", "locus"})
+_FLUID: Final = r"(?i)\b(?:serum|plasma|blood|circulating|ctDNA|urine)\b"
+"""Words for what was measured outside the tumour."""
 _EXCLUDED: Final = r"(?i)exclu|cold|desert|barrier"
 """Words for the lack of T cells: the opposite of what the sets of `IMM-EXC` measure."""
 
@@ -192,7 +207,8 @@ def _findings(base: EvidenceBase) -> pl.DataFrame:
         "evidence_level",
         "drug",
     )
-    frame = base.marks.filter(pl.col("kind") == "response").select(
+    told = (pl.col("kind") == "response") & (pl.col("aspect") != "change")
+    frame = base.marks.filter(told).select(
         "record_id",
         "subject",
         "members",
@@ -208,11 +224,11 @@ def _findings(base: EvidenceBase) -> pl.DataFrame:
     flipped = (pl.col("mechanism_id") == "IMM-EXC") & pl.col("entity").str.contains(_EXCLUDED)
     side = pl.col("side").cast(pl.String)
     opposite = side.replace({"adverse": "favourable", "favourable": "adverse"})
-    whole = pl.col("entity_type").is_in(_WHOLE)
+    inside = pl.col("entity_type").is_in(_IN_TUMOUR) & ~pl.col("entity").str.contains(_FLUID)
     genes = (
-        pl.when(whole)
-        .then(pl.lit([], dtype=pl.List(pl.String)))
-        .otherwise(pl.concat_list(pl.concat_list("subject"), "members").list.unique(maintain_order=True))
+        pl.when(inside)
+        .then(pl.concat_list(pl.concat_list("subject"), "members").list.unique(maintain_order=True))
+        .otherwise(pl.lit([], dtype=pl.List(pl.String)))
     )
     return joined.with_columns(
         about=pl.format("{} ({})", "entity", "alteration"),
