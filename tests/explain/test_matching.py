@@ -132,7 +132,7 @@ def test_nothing_measured_gives_an_empty_table(study):
 
 def test_markers_of_blood_and_changes_on_treatment_are_not_held_against_the_tumour(study):
     """IL-10 and TNF in serum that rise on treatment say nothing of TNF in the tumour."""
-    genes = BASE.marks["subject"].unique().to_list() + ["TNF", "IL10", "IL6"]
+    genes = [*BASE.marks["subject"].unique().to_list(), "TNF", "IL10", "IL6"]
     found = matches(study, gene_states(["S1"], genes, np.full((len(genes), 1), 2.0), against="x"))
     rows = BASE.findings.join(BASE.marks.select("record_id", "aspect"), on="record_id")
     rows = rows.filter(pl.col("record_id").is_in(found["record_id"].implode()))
