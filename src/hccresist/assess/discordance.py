@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 from hccresist.assess.agreement import PLAIN
 from hccresist.assess.closer_results import Discordance
 from hccresist.assess.criteria import CRITERIA
+from hccresist.assess.visits import series_of
+from hccresist.assess.words import WORDS
 
 SERIES: Final = ["patient_id", "reader"]
 COLUMNS: Final = {name: column.dtype for name, column in Discordance.columns().items()}
 NEVER: Final = "No visit differs; what counts for the best response does."
+
+_PLAIN_CODES: Final = np.array(
+    [*(list(WORDS.categories).index(PLAIN.get(word, word)) for word in WORDS.categories), -1], dtype=np.int16
+)
+"""Of each word its plain word, both as numbers; the last one stands for none."""
 
 Whole = NDArray[np.int64]
 
@@ -44,7 +51,7 @@ def derive_discordance(
         One row a patient, reader and pair of criteria, columns as in `COLUMNS`.
     """
     names = best_response["criterion"].unique().sort().to_list()
-    series = best_response.select(SERIES).unique().sort(SERIES).with_row_index("__series")
+    series = best_response.select(SERIES).unique().sort(SERIES).with_row_index("series")
     if not names:
         return pl.DataFrame(schema=COLUMNS)
     best = _grid(best_response, "best", series, names)
@@ -77,25 +84,22 @@ class _Grid:
 
 def _grid(frame: pl.DataFrame, column: str, series: pl.DataFrame, names: list[str]) -> _Grid:
     """Lay out the words of a table by series, day (where it has one) and criterion."""
-    plain = frame[column].cast(pl.String).replace(PLAIN)
-    words = pl.Enum(plain.drop_nulls().unique().sort())
-    day = frame["day"] if "day" in frame.columns else pl.zeros(frame.height, pl.Float64, eager=True)
-    rows = frame.select(
-        *SERIES,
-        pl.col("criterion").cast(pl.Enum(names), strict=False).to_physical().alias("__kind"),
-        plain.cast(words).to_physical().cast(pl.Int16).fill_null(-1).alias("__word"),
-        day.rank("dense").cast(pl.Int64).alias("__day"),
-        pl.int_range(pl.len(), dtype=pl.Int64).alias("__row"),
-    )
-    rows = rows.join(series, on=SERIES, maintain_order="left").drop_nulls("__kind")
-    days = 1 + int(rows["__day"].to_numpy().max(initial=0))
-    line = rows["__series"].cast(pl.Int64).to_numpy() * days + rows["__day"].to_numpy()
-    lines, where = np.unique(line, return_inverse=True)
-    kind = rows["__kind"].to_numpy()
+    words = frame[column].cast(WORDS)
+    code = words.to_physical().cast(pl.Int16).fill_null(-1).to_numpy()
+    kind = frame["criterion"].cast(pl.Enum(names), strict=False).to_physical()
+    known = kind.is_not_null().to_numpy()
+    kind, code = kind.drop_nulls().to_numpy(), _PLAIN_CODES[code[known]]
+    line, days = series_of(frame, series)[known], 1
+    if "day" in frame.columns:
+        found = frame["day"].unique().sort().to_numpy()
+        line = line * len(found) + np.searchsorted(found, frame["day"].to_numpy()[known])
+        days = max(len(found), 1)
+    lines = pl.Series(line).unique().sort().to_numpy()
+    where = np.searchsorted(lines, line)
     word = np.full((len(names), len(lines)), -1, dtype=np.int16)
     row = np.full((len(names), len(lines)), -1, dtype=np.int64)
-    word[kind, where] = rows["__word"].to_numpy()
-    row[kind, where] = rows["__row"].to_numpy()
+    word[kind, where] = code
+    row[kind, where] = np.flatnonzero(known)
     return _Grid(lines // days, word, row)
 
 
