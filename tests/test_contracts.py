@@ -122,7 +122,8 @@ def test_no_module_is_longer_than_500_lines(path: Path) -> None:
 
 def test_functions_are_short() -> None:
     lengths: dict[str, int] = {}
-    for path in MODULES:
+    written = [path for path in MODULES if not path.stem.endswith("_generated")]  # by hand
+    for path in written:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 start = node.body[0].end_lineno if ast.get_docstring(node) else node.lineno
