@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from hccresist.errors import ComputationError, ConfigError
 from hccresist.overcome.model import kernel_generated as kernel
-from hccresist.overcome.model.integrate import WORK, find_effects, take_step
+from hccresist.overcome.model.integrate import WORK, find_effects, find_rates, take_step
 from hccresist.overcome.model.parameters import read_model, read_parameters
 from hccresist.overcome.model.patients import make_drugs, make_parameters, run_patient, start_state
 
@@ -23,9 +23,10 @@ def march(state, params, days, steps):
     work, effects = np.empty((WORK, n)), np.empty(len(kernel.EXPOSURES))
     y, size = state.copy(), days / steps
     for i in range(steps):
-        find_effects(i * size, drugs.terms[0], drugs.weights, effects)
-        kernel.rhs(y, params, effects, work[0])
-        take_step(i * size, size, y, params, drugs.terms[0], drugs.weights, work, effects)
+        find_rates(
+            i * size, y, params, drugs.terms[0], drugs.shares, drugs.weights, effects, work[0], work[9]
+        )
+        take_step(i * size, size, y, params, drugs.terms[0], drugs.shares, drugs.weights, work, effects)
         y = work[7].copy()
     return y
 
@@ -44,9 +45,8 @@ def test_the_error_estimate_is_of_lower_order_and_not_nothing(plain) -> None:
     found = []
     for size in (1.0, 0.5):
         work, effects = np.empty((WORK, n)), np.empty(len(kernel.EXPOSURES))
-        find_effects(0.0, drugs.terms[0], drugs.weights, effects)
-        kernel.rhs(state, params, effects, work[0])
-        take_step(0.0, size, state, params, drugs.terms[0], drugs.weights, work, effects)
+        find_rates(0.0, state, params, drugs.terms[0], drugs.shares, drugs.weights, effects, work[0], work[9])
+        take_step(0.0, size, state, params, drugs.terms[0], drugs.shares, drugs.weights, work, effects)
         found.append(np.abs(work[8]).max())
     assert found[1] > 0
     assert 4.0 < np.log2(found[0] / found[1]) < 6.5

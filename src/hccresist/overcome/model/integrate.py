@@ -3,7 +3,9 @@
 This module imports Numba; import it only where patients are run.
 
 Between two stops a drug's concentration is a sum of up to `TERMS` exponentials (a constant has rate zero),
-which is exact for linear kinetics. A stop is needed where a coefficient changes: doses, holds, procedures.
+which is exact for linear kinetics. Tablets may be given as a few phases of the day: rates are then the mean
+over the phases, so that it is the effect that is averaged and not the concentration. A stop is needed where a
+coefficient changes: doses, holds, procedures.
 
 References
 ----------
@@ -28,9 +30,8 @@ from hccresist.overcome.model.kernel_generated import (
     outputs,
     rhs,
 )
+from hccresist.overcome.pk import TERMS
 
-TERMS: Final = 4
-"""Exponential terms of one drug between two stops."""
 CLONES: Final = 4
 """The first states of a lesion are its clones; these go extinct."""
 SATURATING: Final = 5
@@ -40,7 +41,7 @@ _EFFLUX: Final = EXPOSURES.index("efflux_affinity")
 _EFFECTS: Final = len(EXPOSURES)
 STAMP: Final = "dbf2a846208fa96f"
 """Digest of the kernel, written by `generate`: Numba's cache of this file looks at no other file."""
-WORK: Final = 9
+WORK: Final = 10
 """Rows of the working array that a run needs."""
 _MAX_STEPS: Final = 200_000
 _SMALLEST: Final = 1e-9
@@ -68,6 +69,7 @@ def find_effects(day, terms, weights, effects):
             size = terms[drug, term, 0]
             if size != 0.0:
                 level += size * exp(-terms[drug, term, 1] * day)
+        level = max(level, 0.0)
         for j in range(_EFFECTS):
             effects[j] += level * weights[drug, j]
     for j in range(SATURATING):
@@ -79,7 +81,36 @@ def find_effects(day, terms, weights, effects):
 
 
 @njit(cache=True, error_model="numpy")
-def take_step(day, size, state, params, terms, weights, work, effects):
+def find_rates(day, state, params, terms, shares, weights, effects, out, spare):
+    """Find the rates of all states, as the mean over the phases of the day, into `out`.
+
+    `terms` is phases × drugs × TERMS × 2; `shares` are the weights of the phases (one phase: no averaging).
+    """
+    find_effects(day, terms[0], weights, effects)
+    rhs(state, params, effects, out)
+    if shares.size > 1:
+        for j in range(state.size):
+            out[j] *= shares[0]
+        for phase in range(1, shares.size):
+            find_effects(day, terms[phase], weights, effects)
+            rhs(state, params, effects, spare)
+            for j in range(state.size):
+                out[j] += shares[phase] * spare[j]
+
+
+@njit(cache=True, error_model="numpy")
+def _show(day, state, params, terms, shares, weights, effects, out, spare):
+    """Find the outputs, as the mean over the phases of the day, into `out`."""
+    out[:] = 0.0
+    for phase in range(shares.size):
+        find_effects(day, terms[phase], weights, effects)
+        outputs(state, params, effects, spare[: out.size])
+        for j in range(out.size):
+            out[j] += shares[phase] * spare[j]
+
+
+@njit(cache=True, error_model="numpy")
+def take_step(day, size, state, params, terms, shares, weights, work, effects):
     """Go a step of `size` days from `state` (rates in ``work[0]``) into ``work[7]``, error into ``work[8]``.
 
     The rates at the new state stand in ``work[6]`` afterwards (first same as last).
@@ -88,34 +119,29 @@ def take_step(day, size, state, params, terms, weights, work, effects):
     k, y = work, work[7]
     for j in range(n):
         y[j] = state[j] + size * 0.161 * k[0, j]
-    find_effects(day + 0.161 * size, terms, weights, effects)
-    rhs(y, params, effects, k[1])
+    find_rates(day + 0.161 * size, y, params, terms, shares, weights, effects, k[1], k[9])
     for j in range(n):
         y[j] = state[j] + size * (-0.008480655492356989 * k[0, j] + 0.335480655492357 * k[1, j])
-    find_effects(day + 0.327 * size, terms, weights, effects)
-    rhs(y, params, effects, k[2])
+    find_rates(day + 0.327 * size, y, params, terms, shares, weights, effects, k[2], k[9])
     for j in range(n):
         y[j] = state[j] + size * (
             2.8971530571054935 * k[0, j] - 6.359448489975075 * k[1, j] + 4.3622954328695815 * k[2, j]
         )
-    find_effects(day + 0.9 * size, terms, weights, effects)
-    rhs(y, params, effects, k[3])
+    find_rates(day + 0.9 * size, y, params, terms, shares, weights, effects, k[3], k[9])
     for j in range(n):
         early = 5.325864828439257 * k[0, j] - 11.748883564062828 * k[1, j]
         late = 7.4955393428898365 * k[2, j] - 0.09249506636175525 * k[3, j]
         y[j] = state[j] + size * (early + late)
-    find_effects(day + 0.9800255409045097 * size, terms, weights, effects)
-    rhs(y, params, effects, k[4])
+    find_rates(day + 0.9800255409045097 * size, y, params, terms, shares, weights, effects, k[4], k[9])
     for j in range(n):
         early = 5.86145544294642 * k[0, j] - 12.92096931784711 * k[1, j] + 8.159367898576159 * k[2, j]
         y[j] = state[j] + size * (early - 0.071584973281401 * k[3, j] - 0.028269050394068383 * k[4, j])
-    find_effects(day + size, terms, weights, effects)
-    rhs(y, params, effects, k[5])
+    find_rates(day + size, y, params, terms, shares, weights, effects, k[5], k[9])
     for j in range(n):
         early = 0.09646076681806523 * k[0, j] + 0.01 * k[1, j] + 0.4798896504144996 * k[2, j]
         late = 1.379008574103742 * k[3, j] - 3.290069515436081 * k[4, j] + 2.324710524099774 * k[5, j]
         y[j] = state[j] + size * (early + late)
-    rhs(y, params, effects, k[6])
+    find_rates(day + size, y, params, terms, shares, weights, effects, k[6], k[9])
     for j in range(n):
         early = -0.00178001105222577714 * k[0, j] - 0.0008164344596567469 * k[1, j]
         middle = 0.007880878010261995 * k[2, j] - 0.1447110071732629 * k[3, j]
@@ -152,24 +178,22 @@ def _accept(state, params, work):
 
 
 @njit(cache=True, error_model="numpy")
-def _cross(length, first, state, params, terms, weights, tolerances, work, effects):
+def _cross(length, first, state, params, terms, shares, weights, tolerances, work, effects):
     """Go from one stop to the next, `length` days on; the status and the last free step size."""
     relative, absolute = tolerances
     day, size = 0.0, first
-    find_effects(0.0, terms, weights, effects)
-    rhs(state, params, effects, work[0])
+    find_rates(0.0, state, params, terms, shares, weights, effects, work[0], work[9])
     for _ in range(_MAX_STEPS):
         left = length - day
         if left <= 0.0:
             return 0, size
         step = left if size > 0.999 * left else size
-        take_step(day, step, state, params, terms, weights, work, effects)
+        take_step(day, step, state, params, terms, shares, weights, work, effects)
         error = _measure(state, work, relative, absolute)
         if error <= 1.0:
             day = length if step == left else day + step
             if _accept(state, params, work):
-                find_effects(day, terms, weights, effects)
-                rhs(state, params, effects, work[0])
+                find_rates(day, state, params, terms, shares, weights, effects, work[0], work[9])
         factor = 5.0 if error < 1e-4 else max(0.2, min(5.0, 0.9 * error**-0.2))
         # A step cut short by a stop says nothing against the size that was free.
         size = step * factor if error > 1.0 or step == size else max(size, step * factor)
@@ -179,7 +203,7 @@ def _cross(length, first, state, params, terms, weights, tolerances, work, effec
 
 
 @njit(cache=True, error_model="numpy")
-def integrate(state, params, times, terms, weights, tolerances, path, shown, work):
+def integrate(state, params, times, terms, shares, weights, tolerances, path, shown, work):
     """Run one patient from ``times[0]`` to ``times[-1]``, stopping at every time.
 
     Parameters
@@ -191,7 +215,9 @@ def integrate(state, params, times, terms, weights, tolerances, path, shown, wor
     times
         Days of the stops, increasing; shape = (n_times,).
     terms
-        Amplitude and rate after each stop but the last; shape = (n_times - 1, n_drugs, TERMS, 2).
+        Amplitude and rate after each stop but the last; shape = (n_times - 1, n_phases, n_drugs, TERMS, 2).
+    shares
+        Weights of the phases of the day, with sum one; shape = (n_phases,).
     weights
         Effects per concentration; shape = (n_drugs, n_effects).
     tolerances
@@ -214,13 +240,14 @@ def integrate(state, params, times, terms, weights, tolerances, path, shown, wor
     for k in range(times.size):
         here = min(k, terms.shape[0] - 1)
         since = 0.0 if k == here else times[k] - times[here]
-        find_effects(since, terms[here], weights, effects)
         path[k] = state
-        outputs(state, params, effects, shown[k])
+        _show(since, state, params, terms[here], shares, weights, effects, shown[k], rows[9])
         if k == times.size - 1:
             break
         length = times[k + 1] - times[k]
-        status, size = _cross(length, size, state, params, terms[k], weights, tolerances, rows, effects)
+        status, size = _cross(
+            length, size, state, params, terms[k], shares, weights, tolerances, rows, effects
+        )
         if status != 0:
             return status
     return 0

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from hccresist.errors import ComputationError, ConfigError
 from hccresist.overcome.model.parameters import Model, read_model
+from hccresist.overcome.pk import TERMS
 
 Array = NDArray[np.float64]
 
@@ -30,12 +31,15 @@ class Drugs:
     Attributes
     ----------
     terms
-        shape = (n_intervals, n_drugs, TERMS, 2): amplitude (mg/L) and rate (1/day) after a stop.
+        shape = (n_intervals, n_phases, n_drugs, TERMS, 2): amplitude (mg/L) and rate (1/day) after a stop.
+    shares
+        shape = (n_phases,): weights of the phases of the day; one phase where levels are exact.
     weights
         shape = (n_drugs, n_effects): effect per concentration.
     """
 
     terms: Array
+    shares: Array
     weights: Array
 
 
@@ -131,7 +135,7 @@ def make_drugs(effects: Mapping[str, float] | None = None, *, intervals: int = 1
     ConfigError
         Where a name is no drug effect, or a share of a target is not below one.
     """
-    from hccresist.overcome.model.integrate import SATURATING, TERMS  # noqa: PLC0415  (loads Numba)
+    from hccresist.overcome.model.integrate import SATURATING  # noqa: PLC0415  (loads Numba)
 
     names = [exposure.name for exposure in read_model().exposures]
     given = dict(effects or {})
@@ -148,9 +152,9 @@ def make_drugs(effects: Mapping[str, float] | None = None, *, intervals: int = 1
         weights[0, index] = value / (1 - value) if index < SATURATING else value
     efflux, kill = names.index("efflux_affinity"), names.index("dose_kill")
     weights[0, efflux] *= weights[0, kill]
-    terms = np.zeros((intervals, 1, TERMS, 2))
-    terms[:, 0, 0, 0] = 1.0
-    return Drugs(terms, weights)
+    terms = np.zeros((intervals, 1, 1, TERMS, 2))
+    terms[:, 0, 0, 0, 0] = 1.0
+    return Drugs(terms, np.ones(1), weights)
 
 
 def run_patient(
@@ -179,7 +183,8 @@ def run_patient(
     shown = np.full((days.size, shape), np.nan)
     work = np.empty((WORK, state.size + len(model.exposures)))
     start = np.array(state, dtype=np.float64)
-    ended = integrate(start, params, days, given.terms, given.weights, tolerances, path, shown, work)
+    drug = (given.terms, given.shares, given.weights)
+    ended = integrate(start, params, days, *drug, tolerances, path, shown, work)
     if ended != Status.FINE:
         reached = int(np.isfinite(path[:, 0]).sum())
         message = f"stopped after day {days[reached - 1]:g}: {Status(ended).name.lower().replace('_', ' ')}"

@@ -1,0 +1,305 @@
+"""Kinetics of drugs: exact between doses, as sums of exponentials.
+
+Two compartments (and a gut for tablets) with linear kinetics are solved exactly: amounts after a dose are
+``x(t) = Σ exp(-λ_j t) P_j x(0)`` with the rates λ and projectors P of the compartment matrix. Clearance that
+changes over months and saturable clearance are held constant over pieces of a dosing interval, at the mean of
+the piece; the error of the concentration stays below 0.5 % (tested against integration). In the fast mode
+tablets flow in evenly over the interval that each stands for. Infusions count as given at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+TERMS: Final = 4
+"""Exponential terms of one drug between two stops: steady part, two compartments, gut."""
+SPLIT_CHANGE: Final = 0.01
+"""Relative change of clearance over a piece above which it is split."""
+SPLIT_DAYS: Final = 3.5
+"""Longest piece of an interval for a drug with saturable clearance (days)."""
+_NODES, _SHARES = np.polynomial.legendre.leggauss(5)
+PHASES: Final = ((_NODES + 1) ** 2 / 4, _SHARES * (_NODES + 1) / 2)
+"""Phases of a dosing interval in the fast mode (0 to 1) and their weights: Gauss-Legendre in the square root
+of the time since the dose, so that the phases are dense where the level peaks."""
+_PIECES: Final = 16
+
+
+@dataclass(frozen=True)
+class Kinetics:
+    """Kinetics of one drug in one patient.
+
+    Attributes
+    ----------
+    clearance
+        Linear clearance at the first dose (L/day); apparent for tablets.
+    volume, peripheral
+        Central and peripheral volume (L).
+    flow
+        Exchange between them (L/day).
+    absorption
+        Rate out of the gut (1/day); zero for a drug given into the blood.
+    change, change_half, change_hill
+        Clearance over time: times ``exp(change * t^hill / (half^hill + t^hill))``, t from the first dose.
+    vmax, km
+        Saturable elimination: largest rate (mg/day) and level of half that rate (mg/L).
+    """
+
+    clearance: float
+    volume: float
+    flow: float = 0.0
+    peripheral: float = 1.0
+    absorption: float = 0.0
+    change: float = 0.0
+    change_half: float = 1.0
+    change_hill: float = 1.0
+    vmax: float = 0.0
+    km: float = 1.0
+
+    def clearance_at(self, day: float) -> float:
+        """Linear clearance (L/day) so many days after the first dose."""
+        if day <= 0 or self.change == 0:
+            return self.clearance
+        share = 1.0 / (1.0 + (self.change_half / day) ** self.change_hill)
+        return float(self.clearance * np.exp(self.change * share))
+
+
+@dataclass(frozen=True)
+class Doses:
+    """Doses given: data, not events of the model.
+
+    Attributes
+    ----------
+    days
+        Days of the doses, increasing.
+    amounts
+        Amounts (mg).
+    every_days
+        Interval that one dose stands for (in the fast mode a tablet flows in over it).
+    """
+
+    days: Array
+    amounts: Array
+    every_days: float
+
+
+@dataclass(frozen=True)
+class Course:
+    """Concentration of one drug over time, piece by piece.
+
+    Attributes
+    ----------
+    starts
+        Day on which each piece starts; the last piece goes on for ever.
+    terms
+        shape = (n_pieces, TERMS, 2): amplitude (mg/L) and rate (1/day) from the start of the piece.
+    ripples
+        shape = (n_pieces, phases): what is added to the level in each phase of the day (fast mode; mg/L).
+    """
+
+    starts: Array
+    terms: Array
+    ripples: Array
+
+    def level(self, days: Sequence[float] | Array) -> Array:
+        """Concentration (mg/L) on given days; zero before the first piece."""
+        when = np.asarray(days, dtype=np.float64)
+        piece = np.searchsorted(self.starts, when, side="right") - 1
+        safe = np.maximum(piece, 0)
+        since = when - self.starts[safe]
+        found = (self.terms[safe, :, 0] * np.exp(-self.terms[safe, :, 1] * since[:, None])).sum(axis=1)
+        return np.where(piece >= 0, found, 0.0)
+
+
+def find_rates(kinetics: Kinetics, clearance: float) -> tuple[Array, Array]:
+    """Find the compartment matrix and its rates.
+
+    Returns
+    -------
+    tuple
+        Matrix (1/day) of central, peripheral and, for tablets, gut; and its rates λ (1/day), all distinct.
+    """
+    out, there, back = (
+        clearance / kinetics.volume,
+        kinetics.flow / kinetics.volume,
+        kinetics.flow / kinetics.peripheral,
+    )
+    total = out + there + back
+    root = np.sqrt(total * total - 4 * out * back)
+    rates = [(total + root) / 2, (total - root) / 2]
+    matrix = [[-(out + there), back], [there, -back]]
+    if kinetics.absorption:
+        gut = kinetics.absorption
+        while any(abs(gut - rate) < 1e-6 * gut for rate in rates):
+            gut *= 1 + 1e-5
+        rates.append(gut)
+        matrix = [[*matrix[0], gut], [*matrix[1], 0.0], [0.0, 0.0, -gut]]
+    return np.array(matrix), np.array(rates)
+
+
+def find_projectors(matrix: Array, rates: Array) -> Array:
+    """Find the projector of each rate: ``P_j = Π (A + λ_i) / (λ_i - λ_j)`` over the other rates."""
+    size = rates.size
+    found = np.empty((size, size, size))
+    for j in range(size):
+        part = np.eye(size)
+        for i in range(size):
+            if i != j:
+                part = part @ (matrix + rates[i] * np.eye(size)) / (rates[i] - rates[j])
+        found[j] = part
+    return found
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """Solution over one piece: steady amounts, amounts of each rate, the rates and their projectors."""
+
+    steady: Array
+    parts: Array
+    rates: Array
+    projectors: Array
+
+    def after(self, days: float) -> Array:
+        """Amounts after so many days."""
+        return self.steady + np.exp(-self.rates * days) @ self.parts
+
+    def mean(self, days: float) -> float:
+        """Mean amount in the central compartment over so many days."""
+        x = self.rates * days
+        share = np.where(x > 1e-12, -np.expm1(-x) / np.where(x > 1e-12, x, 1.0), 1.0)
+        return float(self.steady[0] + share @ self.parts[:, 0])
+
+    def terms(self, volume: float) -> Array:
+        """Amplitudes (mg/L) and rates, as the integrator takes them."""
+        found = np.zeros((TERMS, 2))
+        found[0, 0] = self.steady[0] / volume
+        found[1 : 1 + self.rates.size, 0] = self.parts[:, 0] / volume
+        found[1 : 1 + self.rates.size, 1] = self.rates
+        return found
+
+
+def _solve(kinetics: Kinetics, clearance: float, amounts: Array, inflow: float) -> _Piece:
+    """Solve one piece with constant clearance and constant inflow (mg/day)."""
+    matrix, rates = find_rates(kinetics, clearance)
+    central = inflow * kinetics.volume / clearance
+    steady = np.zeros(rates.size)
+    steady[0] = central
+    if kinetics.flow:
+        steady[1] = central * kinetics.peripheral / kinetics.volume
+    if kinetics.absorption:
+        steady[2] = inflow / -matrix[2, 2]
+    projectors = find_projectors(matrix, rates)
+    return _Piece(steady, projectors @ (amounts - steady), rates, projectors)
+
+
+def _mean_clearance(kinetics: Kinetics, start: float, days: float) -> float:
+    """Mean linear clearance over a piece (Simpson)."""
+    ends = kinetics.clearance_at(start) + kinetics.clearance_at(start + days)
+    return (ends + 4 * kinetics.clearance_at(start + days / 2)) / 6
+
+
+def _pieces(kinetics: Kinetics, start: float, days: float) -> int:
+    """Count the equal pieces that an interval is split into."""
+    count = 1
+    if kinetics.vmax:
+        count = int(np.ceil(days / SPLIT_DAYS))
+    if kinetics.change:
+        change = abs(np.log(kinetics.clearance_at(start + days) / kinetics.clearance_at(start)))
+        count = max(count, int(np.ceil(change / SPLIT_CHANGE)))
+    return max(1, min(count, _PIECES * max(1, int(days / 28))))
+
+
+def _solve_piece(kinetics: Kinetics, amounts: Array, inflow: float, *, start: float, days: float) -> _Piece:
+    """Solve one piece with the mean linear clearance, and the saturable arm at the mean level."""
+    linear = _mean_clearance(kinetics, start, days)
+    piece = _solve(kinetics, linear, amounts, inflow)
+    if kinetics.vmax:
+        for _ in range(3):
+            level = max(piece.mean(days) / kinetics.volume, 0.0)
+            piece = _solve(kinetics, linear + kinetics.vmax / (kinetics.km + level), amounts, inflow)
+    return piece
+
+
+def find_course(kinetics: Kinetics, doses: Doses, *, until: float, fast: bool = False) -> Course:
+    """Find the concentration of one drug from its doses.
+
+    Parameters
+    ----------
+    kinetics
+        Kinetics of the drug in the patient.
+    doses
+        Doses given.
+    until
+        Day up to which pieces are made (after it the last piece goes on).
+    fast
+        Tablets as constant inflow over the interval that each stands for; nothing changes for antibodies.
+    """
+    steady = fast and kinetics.absorption > 0
+    amounts = np.zeros(3 if kinetics.absorption else 2)
+    into = 2 if kinetics.absorption else 0
+    starts, terms, ripples = list[float](), list[Array](), list[Array]()
+    first = float(doses.days[0]) if doses.days.size else 0.0
+    inflow = 0.0
+    for day, length, given in _intervals(doses, until, steady=steady):
+        if steady:
+            # Doses come at the start of the interval that they stand for: the inflow is half an interval ahead.
+            ahead = _solve(kinetics, kinetics.clearance, np.zeros_like(amounts), given - inflow)
+            amounts = np.maximum(amounts + ahead.after(doses.every_days / 2), 0.0)
+            inflow = given
+        else:
+            amounts[into] += given
+        count = _pieces(kinetics, day - first, length)
+        for i in range(count):
+            at, days = day + i * length / count, length / count
+            piece = _solve_piece(kinetics, amounts, inflow, start=at - first, days=days)
+            starts.append(at)
+            terms.append(piece.terms(kinetics.volume))
+            ripples.append(_ripple(kinetics, piece, inflow=inflow, every_days=doses.every_days))
+            amounts = piece.after(days)
+    if not starts:
+        return Course(np.zeros(1), np.zeros((1, TERMS, 2)), np.zeros((1, PHASES[0].size)))
+    return Course(np.array(starts), np.array(terms), np.array(ripples))
+
+
+def _ripple(kinetics: Kinetics, piece: _Piece, *, inflow: float, every_days: float) -> Array:
+    """Find the level in each phase of the interval less its mean, where doses stand behind an inflow."""
+    if not inflow:
+        return np.zeros(PHASES[0].size)
+    dose = np.zeros(piece.rates.size)
+    dose[-1 if kinetics.absorption else 0] = inflow * every_days
+    kept = piece.rates > 0
+    rates, first = piece.rates[kept], (piece.projectors @ dose)[kept, 0] / kinetics.volume
+    since = PHASES[0] * every_days
+    return (
+        np.exp(-np.outer(since, rates)) / -np.expm1(-rates * every_days) - 1 / (rates * every_days)
+    ) @ first
+
+
+def _intervals(doses: Doses, until: float, *, steady: bool) -> list[tuple[float, float, float]]:
+    """Intervals (day, length, amount given at its start, or inflow in mg/day in the steady mode)."""
+    if not steady:
+        given = [(float(d), float(a)) for d, a in zip(doses.days, doses.amounts, strict=True) if d < until]
+        ends = [day for day, _ in given[1:]] + [until] * bool(given)
+        return [(day, end - day, amount) for (day, amount), end in zip(given, ends, strict=True)]
+    changes: dict[float, float] = {}
+    for day, amount in zip(doses.days, doses.amounts, strict=True):
+        for when, sign in ((float(day), 1.0), (float(day) + doses.every_days, -1.0)):
+            key = round(when, 9)
+            changes[key] = changes.get(key, 0.0) + sign * float(amount) / doses.every_days
+    found, inflow, last = list[tuple[float, float, float]](), 0.0, None
+    for day in sorted(changes):
+        if abs(changes[day]) < 1e-9 or day >= until:
+            continue
+        if last is not None:
+            found.append((last, day - last, inflow))
+        inflow, last = max(inflow + changes[day], 0.0), day
+        inflow = 0.0 if inflow < 1e-9 else inflow
+    if last is not None:
+        found.append((last, until - last, inflow))
+    return found
