@@ -177,7 +177,10 @@ def _fleiss_row(mine: pl.DataFrame, readers: list[str], criterion: str) -> Row:
 def _of_sums(timepoints: pl.DataFrame) -> list[Row]:
     """Return Bland–Altman differences of the change from baseline, in percentage points, between readers."""
     rows: list[Row] = []
-    measured = timepoints.drop_nulls("change_from_baseline_percent")
+    read = ("patient_id", "reader", "criterion", "day", "change_from_baseline_percent")
+    measured = timepoints.select(read).drop_nulls("change_from_baseline_percent")
+    if measured["reader"].n_unique() < 2:
+        return rows
     for criterion in measured["criterion"].unique().sort():
         mine = measured.filter(pl.col("criterion") == criterion)
         for a, b in combinations(mine["reader"].unique().sort(), 2):
