@@ -259,7 +259,7 @@ def _based(course: Course, times: Array, *, phases: int) -> Array:
     piece = np.searchsorted(course.starts, times, side="right") - 1
     safe = np.maximum(piece, 0)
     terms = course.terms[safe].copy()
-    since = times - course.starts[safe]
+    since = np.maximum(times - course.starts[safe], 0.0)
     terms[:, :, 0] *= np.exp(-terms[:, :, 1] * since[:, None])
     found = np.repeat(terms[:, None], phases, axis=1)
     if phases > 1:

@@ -24,7 +24,7 @@ SPLIT_CHANGE: Final = 0.01
 """Relative change of clearance over a piece above which it is split."""
 SPLIT_DAYS: Final = 3.5
 """Longest piece of an interval for a drug with saturable clearance (days)."""
-_NODES, _SHARES = np.polynomial.legendre.leggauss(5)
+_NODES, _SHARES = np.polynomial.legendre.leggauss(7)
 PHASES: Final = ((_NODES + 1) ** 2 / 4, _SHARES * (_NODES + 1) / 2)
 """Phases of a dosing interval in the fast mode (0 to 1) and their weights: Gauss-Legendre in the square root
 of the time since the dose, so that the phases are dense where the level peaks."""
@@ -248,7 +248,7 @@ def find_course(kinetics: Kinetics, doses: Doses, *, until: float, fast: bool = 
     inflow = 0.0
     for day, length, given in _intervals(doses, until, steady=steady):
         if steady:
-            # Doses come at the start of the interval that they stand for: the inflow is half an interval ahead.
+            # A dose comes at the start of the interval that it stands for: inflow is half an interval ahead.
             ahead = _solve(kinetics, kinetics.clearance, np.zeros_like(amounts), given - inflow)
             amounts = np.maximum(amounts + ahead.after(doses.every_days / 2), 0.0)
             inflow = given
