@@ -12,6 +12,7 @@ import yaml
 
 from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.cli import app
+from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.study.policies import Policies, describe
 
@@ -90,7 +91,7 @@ def test_the_page_on_outputs_names_every_table_and_no_other() -> None:
     listed = text.partition("## Which tables")[2].partition("\n## ")[0]
     rows = [line for line in listed.splitlines() if line.startswith("|")]
     named = {name for line in rows for name in re.findall(r"`([a-z_]+)`", line)}
-    assert named == {*ALL_RESULTS, *OUTCOMES}
+    assert named == {*ALL_RESULTS, *OUTCOMES, *EXPLAINED}
 
 
 def test_policies_that_the_pages_set_exist() -> None:

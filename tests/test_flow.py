@@ -105,7 +105,7 @@ def test_the_manifest_says_what_the_run_was(demo_run) -> None:
     assert lesions["files"] == ["lesions.csv"]
     patients = next(entry for entry in manifest["inputs"] if entry["table"] == "patients")
     assert patients["covariates"] == ["centre"]
-    assert manifest["seed"] is None
+    assert manifest["seed"] == 0  # random sets and permutations of explain
 
 
 def test_the_manifest_holds_nothing_of_host_or_time(demo_run) -> None:

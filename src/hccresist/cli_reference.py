@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
 from hccresist.cli_run import Flag, Json, Quiet, StudyPath, read_request, told_as_usage
 from hccresist.failures import FINE
-
-if TYPE_CHECKING:
-    from hccresist.explain.signatures import Signature
 
 GeneSets = Annotated[list[Path] | None, Parameter(name="--gmt", negative="", show_default=False)]
 Name = Annotated[str, Parameter(name="--name")]
@@ -67,10 +64,11 @@ def build(
         choose_tumours,
         save_reference,
     )
+    from hccresist.steps import read_gene_sets  # noqa: PLC0415
 
     with told_as_usage():
         check_free(name, overwrite=replace)
-    signatures = _read_sets(gmt or [])
+    signatures = read_gene_sets(gmt or [])
     source = read_request(study, None)
     prepared = prepare_expression(source, scale=scale)
     matrix, notices = choose_tumours(source, prepared)
@@ -111,12 +109,3 @@ def list_all(*, json: Json = False) -> int:
         screen.out().print(f"  {row['name']}: {size}{row['scale']}{platform}", markup=False)
     return FINE
 
-
-def _read_sets(paths: list[Path]) -> tuple[Signature, ...]:
-    from hccresist.explain.signatures import gather_signatures  # noqa: PLC0415
-    from hccresist.study.issues import IssueLog  # noqa: PLC0415
-
-    log = IssueLog()
-    signatures = gather_signatures(paths, log=log)
-    log.raise_if_errors()
-    return signatures

@@ -16,7 +16,7 @@ Keys of ``manifest.json``:
 - `policies`: every policy in force; `policies_changed`: those that differ from the default, with
   value, default and meaning
 - `inputs`: one record a table: table, rows, columns, covariates, files, SHA-256 of the checked content
-- `seed`: seed of the random numbers; null, as nothing here is random
+- `seed`: seed of the random sets and permutations of *explain*; null where it did not run
 - `attrition`: one record a reader, criterion and step: patients left, patients lost and why
 - `warnings`: what was noticed in the input, as records of `hccresist.study.issues.Issue`
 - `citations`: keys of ``data/references.toml`` that the run should cite
@@ -58,6 +58,10 @@ PACKAGES: Final = (
 """Packages whose versions are kept beside those that are cited."""
 
 
+SEED: Final = 0
+"""Seed of everything random in a run."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """What became of a stage.
@@ -65,7 +69,7 @@ class Stage:
     Attributes
     ----------
     name
-        read, assess, outcomes or report.
+        read, assess, outcomes, explain or report.
     status
         ``done``, ``skipped`` or ``failed``.
     reason
@@ -106,7 +110,7 @@ def build_manifest(
         "policies": config.policies.values(),
         "policies_changed": list_changed_policies(config.policies),
         "inputs": list(inputs),
-        "seed": None,
+        "seed": SEED if any(stage.name == "explain" and stage.status == "done" for stage in stages) else None,
         "attrition": list(attrition),
         "warnings": list(warnings),
         "citations": select_references(tags),
