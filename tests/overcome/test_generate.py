@@ -95,9 +95,10 @@ def test_tumour_tissue_is_neither_made_nor_lost_but_by_birth_and_clearance(seed:
     draw = np.random.default_rng(seed)
     params = make_parameters(1)
     params = np.where(
-        params == 0, draw.uniform(0, 0.5, params.size), params * draw.uniform(0.5, 2, params.size)
+        params == 0, draw.uniform(0, 0.5, params.size), params * draw.uniform(0.5, 1, params.size)
     )
     state = draw.uniform(0.01, 20, 24)
+    state[-3:] = draw.uniform(0, 1, 3)  # autophagy, upr, bypass
     effects = draw.uniform(0, 0.9, len(kernel.EXPOSURES))
     out = np.empty_like(state)
     kernel.rhs(state, params, effects, out)
@@ -107,7 +108,7 @@ def test_tumour_tissue_is_neither_made_nor_lost_but_by_birth_and_clearance(seed:
     own = dict(zip(model.lesion.states, state[10:], strict=True))
     births = tissue + p["debris_clear"] * own["debris"]
     cells = state[10:14].sum()
-    growth = params[-7:][0] * (1 + p["h_hyper_growth"] * effects[0]) * (1 + p["h_stem"])
+    growth = params[-7:][0] * (1 + p["h_hyper_growth"] * effects[0]) * (1 + 2 * p["h_stem"])
     assert 0 <= births <= p["cell_volume"] * growth * cells * (1 + 1e-9)
 
 

@@ -39,7 +39,7 @@ SATURATING: Final = 5
 _KILL: Final = EXPOSURES.index("dose_kill")
 _EFFLUX: Final = EXPOSURES.index("efflux_affinity")
 _EFFECTS: Final = len(EXPOSURES)
-STAMP: Final = "dbf2a846208fa96f"
+STAMP: Final = "4f7350a4075f4f4a"
 """Digest of the kernel, written by `generate`: Numba's cache of this file looks at no other file."""
 WORK: Final = 10
 """Rows of the working array that a run needs."""

@@ -87,9 +87,7 @@ def lesion_rhs(y, b, p, q, e, out, o):
     hif = hypoxia * (1 + p[q + 5]); treg_target = p[55] * (1 + p[116]) * tumour * (1 + p[57] * hypoxia)
     myeloid_target = p[60] * (1 + p[117]) * y[2] * tumour * (1 + p[62] * hypoxia)
     hypoxic_death = p[6] * hypoxia * (1 - p[34] * upr) / (1 + p[q + 5]); myeloid_room = 1 - p[42] * suppressed
-    pdl1 = 1 + (p[36] - 1) * interferon + p[111]
-    growth = p[q + 0] * (1 - hypoxia) * (1 + p[124] * e[0]) * (1 + p[121] * spare); pressure = saturate(drug, 1)
-    stress = drug + hypoxia
+    pdl1 = 1 + (p[36] - 1) * interferon + p[111]; pressure = saturate(drug, 1); stress = drug + hypoxia
     apoptosis = p[26] * hill2(drug, 1 + p[108]) * (1 - p[25] * autophagy) / (1 + p[q + 5] * hypoxia)
     er_load = p[28] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[104]) * suppressed
     lactate = p[39] * hif + p[112]
@@ -103,15 +101,14 @@ def lesion_rhs(y, b, p, q, e, out, o):
     upr_net = p[31] * p[110] * saturate(er_load, 1) * (1 - upr) - p[32] * upr
     er_death = p[30] * hill4(er_load, p[29] * (1 + p[33] * upr)); vegf_signal = vegf * (1 - e[4]) / (1 + e[5])
     brake = hill2(ligand, p[38]); stasis_tolerant = stasis * (1 - p[20])
-    birth_sensitive = growth * (1 - stasis) * sensitive; birth_escaped = growth * (1 - stasis) * escaped
     gain_sensitive = to_tolerant * sensitive - from_tolerant * tolerant
     gain_escaped = to_tolerant * escaped - from_tolerant * both
+    wound = saturate(apoptosis + ferroptosis + er_death, p[q + 0])
     loss_any = p[5] + hypoxic_death + ferroptosis + er_death
     vessel_signal = p[10] + vegf_signal + p[17] * bypass / (1 + e[6]) + p[q + 4]
     door = saturate(capacity, p[48] * tumour + p[0]) / (1 + p[49] * vegf_signal) / (1 + p[q + 6])
     able = (1 - brake) / (1 + lactate); exhaustion = (p[52] * brake + p[115]) * effector * seen
-    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[21]) * tolerant
-    birth_both = growth * (1 - stasis_tolerant) * (1 - p[21]) * both
+    growth = p[q + 0] * (1 - hypoxia) * (1 + p[124] * e[0]) * (1 + p[121] * (spare + wound))
     loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
     loss_both = (loss_any + apoptosis * (1 - p[20]) + nk_kill) * both
     vessel_target = p[q + 1] * tumour * sqrt(vessel_signal / p[9]) * sqrt(p[11] / (p[11] + whole_volume))
@@ -119,12 +116,15 @@ def lesion_rhs(y, b, p, q, e, out, o):
     cd8_kill = p[43] * effector / (effector + p[44] * tumour + p[0]) * able * treg_room * myeloid_room
     expansion = p[q + 2] * effector * able * seen * crowd * hunger
     oedema_net = p[66] * (p[65] * (1 + p[125]) * effector * able - oedema)
-    exhausted_net = exhaustion - p[54] * exhausted
-    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
+    exhausted_net = exhaustion - p[54] * exhausted; birth_sensitive = growth * (1 - stasis) * sensitive
+    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[21]) * tolerant
+    birth_escaped = growth * (1 - stasis) * escaped
+    birth_both = growth * (1 - stasis_tolerant) * (1 - p[21]) * both
     too_many = hill4(capacity, vessel_target + p[0])
     loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
     loss_tolerant = (loss_any + apoptosis * (1 - p[20]) + cd8_kill) * tolerant
     effector_net = recruited + expansion - exhaustion - p[53] * effector
+    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
     capacity_net = (p[12] + (p[13] - p[12]) * too_many) * (vessel_target - capacity)
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = p[1] * loss - p[64] * debris
     tumour_growth = p[1] * (birth - loss)
@@ -177,7 +177,6 @@ def lesion_outputs(y, b, p, q, e, out, o):
     myeloid_target = p[60] * (1 + p[117]) * y[2] * tumour * (1 + p[62] * hypoxia)
     hypoxic_death = p[6] * hypoxia * (1 - p[34] * upr) / (1 + p[q + 5]); myeloid_room = 1 - p[42] * suppressed
     pdl1 = 1 + (p[36] - 1) * interferon + p[111]
-    growth = p[q + 0] * (1 - hypoxia) * (1 + p[124] * e[0]) * (1 + p[121] * spare)
     viable_share = enhancing * (whole_volume - debris) / (whole_volume + p[0]); pressure = saturate(drug, 1)
     apoptosis = p[26] * hill2(drug, 1 + p[108]) * (1 - p[25] * autophagy) / (1 + p[q + 5] * hypoxia)
     er_load = p[28] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[104]) * suppressed
@@ -189,23 +188,25 @@ def lesion_outputs(y, b, p, q, e, out, o):
     stasis = p[19] * pressure * (1 - rescue); er_death = p[30] * hill4(er_load, p[29] * (1 + p[33] * upr))
     vegf_signal = vegf * (1 - e[4]) / (1 + e[5]); brake = hill2(ligand, p[38])
     viable_mm = p[q + 3] * rim_mm + (1 - p[q + 3]) * side_mm; stasis_tolerant = stasis * (1 - p[20])
-    birth_sensitive = growth * (1 - stasis) * sensitive; birth_escaped = growth * (1 - stasis) * escaped
+    wound = saturate(apoptosis + ferroptosis + er_death, p[q + 0])
     loss_any = p[5] + hypoxic_death + ferroptosis + er_death
     door = saturate(capacity, p[48] * tumour + p[0]) / (1 + p[49] * vegf_signal) / (1 + p[q + 6])
     able = (1 - brake) / (1 + lactate); exhaustion = (p[52] * brake + p[115]) * effector * seen
-    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[21]) * tolerant
-    birth_both = growth * (1 - stasis_tolerant) * (1 - p[21]) * both
+    growth = p[q + 0] * (1 - hypoxia) * (1 + p[124] * e[0]) * (1 + p[121] * (spare + wound))
     loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
     loss_both = (loss_any + apoptosis * (1 - p[20]) + nk_kill) * both
     recruited = p[46] * y[0] * saturate(tumour, p[47]) * door
     cd8_kill = p[43] * effector / (effector + p[44] * tumour + p[0]) * able * treg_room * myeloid_room
     expansion = p[q + 2] * effector * able * seen * crowd * hunger
     oedema_net = p[66] * (p[65] * (1 + p[125]) * effector * able - oedema)
-    exhausted_net = exhaustion - p[54] * exhausted
-    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
+    exhausted_net = exhaustion - p[54] * exhausted; birth_sensitive = growth * (1 - stasis) * sensitive
+    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[21]) * tolerant
+    birth_escaped = growth * (1 - stasis) * escaped
+    birth_both = growth * (1 - stasis_tolerant) * (1 - p[21]) * both
     loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
     loss_tolerant = (loss_any + apoptosis * (1 - p[20]) + cd8_kill) * tolerant
     effector_net = recruited + expansion - exhaustion - p[53] * effector
+    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = p[1] * loss - p[64] * debris
     tumour_growth = p[1] * (birth - loss)
     other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
