@@ -45,6 +45,7 @@ WORK: Final = 10
 """Rows of the working array that a run needs."""
 _MAX_STEPS: Final = 200_000
 _SMALLEST: Final = 1e-9
+_NOTHING: Final = 1e-12  # mg/L: less is not worth an exponential
 
 
 class Status(IntEnum):
@@ -66,9 +67,11 @@ def find_effects(day, terms, weights, effects):
     for drug in range(weights.shape[0]):
         level = 0.0
         for term in range(TERMS):
-            size = terms[drug, term, 0]
-            if size != 0.0:
-                level += size * exp(-terms[drug, term, 1] * day)
+            size, rate = terms[drug, term, 0], terms[drug, term, 1]
+            if rate == 0.0:
+                level += size
+            elif abs(size) > _NOTHING:
+                level += size * exp(-rate * day)
         level = max(level, 0.0)
         for j in range(_EFFECTS):
             effects[j] += level * weights[drug, j]
