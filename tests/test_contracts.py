@@ -198,6 +198,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 HEAVY = {
+    "numba",
     "polars",
     "dataframely",
     "numpy",
