@@ -108,4 +108,3 @@ def list_all(*, json: Json = False) -> int:
         size = "" if row["tumours"] is None else f"{row['tumours']} tumours, {row['genes']} genes, "
         screen.out().print(f"  {row['name']}: {size}{row['scale']}{platform}", markup=False)
     return FINE
-
