@@ -127,7 +127,7 @@ def _run_gseapy(matrix: Matrix, sets: dict[str, list[str]], method: str) -> dict
 
 def _score_network(matrix: Matrix, signatures: Sequence[Signature], method: str) -> Floats:
     """Return scores by decoupler, with weights 1 and -1."""
-    import decoupler  # noqa: PLC0415
+    import decoupler  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
     import pandas as pd  # noqa: PLC0415
 
     rows = [
