@@ -340,3 +340,19 @@ def test_skipped_stages_are_named_on_the_screen(tmp_path, capsys) -> None:
     assert "skipped mrecist:" in text
     assert "viable" in text
     assert "not reached" in text
+
+
+def test_the_screen_says_how_much_was_explained_and_groups_what_was_not(tmp_path, capsys) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "patients.csv").write_text("patient_id\nP1\n", encoding="utf-8")
+    (folder / "samples.csv").write_text("sample_id,patient_id\nS1,P1\n", encoding="utf-8")
+    rows = "sample_id,gene,change,kind\nS1,CTNNB1,p.S45P,Missense_Mutation\n"
+    (folder / "alterations.csv").write_text(rows, encoding="utf-8")
+    assert main(["explain", str(folder), "--out", str(tmp_path / "out")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "alterations 1 call in 1 gene " in told
+    assert (
+        "skipped sample_report, gene_report, coverage, mechanism_scores, classes: the study has no expression"
+        in told
+    )

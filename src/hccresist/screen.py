@@ -28,6 +28,9 @@ NAMES: Final = {"recist11": "RECIST 1.1", "mrecist": "mRECIST", "irecist": "iREC
 _SHOWN: Final = ("OS", "PFS", "iPFS")
 MARKS: Final = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fail": "[red]fail[/]"}
 
+_NOTED: Final = 0.05
+"""q below which an association is counted on the screen."""
+
 
 def out() -> Console:
     """Return the console of standard output."""
@@ -122,8 +125,9 @@ def print_result(result: RunResult) -> None:
         _print_rates(result.tables["rates"], order, console)
     if "survival_summary" in result.tables:
         _print_medians(result.tables["survival_summary"], order, console)
-    for name, reason in cast("Mapping[str, str]", result.manifest["skipped"]).items():
-        console.print(f"[yellow]skipped[/] {escape(name)}: {escape(reason)}")
+    _print_mechanisms(result.tables, console)
+    for reason, names in _by_reason(cast("Mapping[str, str]", result.manifest["skipped"])).items():
+        console.print(f"[yellow]skipped[/] {escape(', '.join(names))}: {escape(reason)}")
     for stage in result.failed:
         console.print(f"[red]failed[/] {escape(stage.name)}: {escape(stage.reason)} (see run.log.json)")
     files = {str(entry["file"]) for entry in cast("Sequence[Mapping[str, object]]", result.manifest["files"])}
@@ -131,6 +135,33 @@ def print_result(result: RunResult) -> None:
     console.print(f"{_count(tables, 'table')} in {escape(str(result.out))}")
     if "report.html" in files:
         console.print(f"report: [bold]{escape(str(result.out / 'report.html'))}[/]")
+
+
+def _by_reason(skipped: Mapping[str, str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, reason in skipped.items():
+        found.setdefault(reason, []).append(name)
+    return found
+
+
+def _print_mechanisms(tables: Mapping[str, pl.DataFrame], console: Console) -> None:
+    """Print how much of *explain* there is to look at; the findings stand in the report."""
+    if "coverage" in tables:
+        scored, sets = tables["coverage"].filter("scored").height, tables["coverage"].height
+        tumours = tables["sample_report"].filter("used").height if "sample_report" in tables else 0
+        console.print(
+            f"[bold]mechanisms[/]   {_count(tumours, 'tumour')}, {scored} of {sets} gene sets scored"
+        )
+    if "alteration_calls" in tables:
+        calls = tables["alteration_calls"].filter(call="altered")
+        console.print(
+            f"[bold]alterations[/]  {_count(calls.height, 'call')} in {_count(calls['gene'].n_unique(), 'gene')}"
+        )
+    if "associations" in tables and tables["associations"].height:
+        rows = tables["associations"]
+        low = sum(q < _NOTED for q in rows["q"].drop_nulls().to_list())
+        told = f"{low} of {_count(rows.height, 'row')} with q below {_NOTED}, before any caveat"
+        console.print(f"[bold]associations[/] {told}")
 
 
 def print_warnings(warnings: Sequence[Mapping[str, Any]]) -> None:
