@@ -154,9 +154,8 @@ def _print_mechanisms(tables: Mapping[str, pl.DataFrame], console: Console) -> N
         )
     if "alteration_calls" in tables:
         calls = tables["alteration_calls"].filter(call="altered")
-        console.print(
-            f"[bold]alterations[/]  {_count(calls.height, 'call')} in {_count(calls['gene'].n_unique(), 'gene')}"
-        )
+        genes = _count(calls["gene"].n_unique(), "gene")
+        console.print(f"[bold]alterations[/]  {_count(calls.height, 'call')} in {genes}")
     if "associations" in tables and tables["associations"].height:
         rows = tables["associations"]
         low = sum(q < _NOTED for q in rows["q"].drop_nulls().to_list())
