@@ -14,8 +14,10 @@ import pytest
 
 from hccresist import cli
 from hccresist.cli import main
+from hccresist.cli_run import ALL_STAGES
 from hccresist.demo import copy_demo
 from hccresist.errors import ComputationError
+from hccresist.flow import STAGES
 
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100", "PYTHONWARNINGS": "error"}
 
@@ -356,3 +358,7 @@ def test_the_screen_says_how_much_was_explained_and_groups_what_was_not(tmp_path
         "skipped sample_report, gene_report, coverage, mechanism_scores, classes: the study has no expression"
         in told
     )
+
+
+def test_a_whole_run_has_every_stage_of_the_flow() -> None:
+    assert ALL_STAGES == STAGES

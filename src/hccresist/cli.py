@@ -20,6 +20,7 @@ from hccresist.cli_explain import explain
 from hccresist.cli_export import export
 from hccresist.cli_reference import reference
 from hccresist.cli_run import (
+    ALL_STAGES,
     Flag,
     Json,
     Line,
@@ -36,8 +37,6 @@ from hccresist.cli_run import (
 )
 from hccresist.errors import InputError
 from hccresist.failures import BAD_INPUT, BAD_USAGE, FAILED, FINE, INTERRUPTED, tell_error
-
-ALL_STAGES: Final = ("assess", "outcomes", "explain", "report")
 
 HELP: Final = """Who resists, why, and what might overcome it, in hepatocellular carcinoma.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
-from hccresist.cli_run import Out, Quiet, Words, told_as_usage
+from hccresist.cli_run import GeneSets, Out, Quiet, Words, told_as_usage
 from hccresist.errors import ConfigError
 from hccresist.failures import FINE
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SCORES: Final = "cell_scores.parquet"
 
 CellFile = Annotated[Path, Parameter(name="file", show_default=False)]
-GeneSets = Annotated[list[Path] | None, Parameter(name="--gmt", negative="", show_default=False)]
 Share = Annotated[float | None, Parameter(name="--min-coverage", show_default=False)]
 Tell = Callable[[int, int], None]
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from hccresist.cli_run import (
+    ALL_STAGES,
+    GeneSets,
     Line,
     Out,
     Quiet,
@@ -20,9 +21,6 @@ from hccresist.cli_run import (
 )
 from hccresist.options import OmicsOptions
 
-STAGES: Final = ("assess", "outcomes", "explain", "report")
-
-GeneSets = Annotated[list[Path] | None, Parameter(name="--gmt", negative="", show_default=False)]
 Share = Annotated[float | None, Parameter(name="--min-coverage", show_default=False)]
 Landmark = Annotated[float | None, Parameter(show_default=False)]
 
@@ -90,7 +88,7 @@ def explain(
         platform=platform or "",
     )
     request = Request(
-        stages=STAGES,
+        stages=ALL_STAGES,
         criteria=criteria,
         policy=policy,
         line=line,

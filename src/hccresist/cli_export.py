@@ -87,17 +87,9 @@ def export(
 
 def _check_formats(words: tuple[str, ...]) -> list[str]:
     """Return the endings of the formats that were typed."""
-    from hccresist.study.issues import nearest  # noqa: PLC0415
+    from hccresist.options import check_words  # noqa: PLC0415
 
-    known = ", ".join(FORMATS)
-    if not words:
-        msg = f"No format was named. Choose from {known}."
-        raise ConfigError(msg)
-    for word in words:
-        if word not in FORMATS:
-            hint = nearest(word, list(FORMATS))
-            msg = f"There is no format '{word}'. Choose from {known}. {hint}".strip()
-            raise ConfigError(msg)
+    check_words("format", words, tuple(FORMATS))
     return [FORMATS[word] for word in dict.fromkeys(words)]
 
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
-from hccresist.cli_run import Flag, Json, Quiet, StudyPath, read_request, told_as_usage
+from hccresist.cli_run import Flag, GeneSets, Json, Quiet, StudyPath, read_request, told_as_usage
 from hccresist.failures import FINE
 
-GeneSets = Annotated[list[Path] | None, Parameter(name="--gmt", negative="", show_default=False)]
 Name = Annotated[str, Parameter(name="--name")]
 Scale = Annotated[Literal["counts", "linear", "log", "centred"] | None, Parameter(show_default=False)]
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 
@@ -29,6 +29,10 @@ Line = Annotated[int | None, Parameter(name="--line", show_default=False)]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
+GeneSets = Annotated[list[Path] | None, Parameter(name="--gmt", negative="", show_default=False)]
+
+ALL_STAGES: Final = ("assess", "outcomes", "explain", "report")
+"""Stages of a whole run; `flow.STAGES`, without loading it."""
 
 
 @dataclass(frozen=True, kw_only=True)

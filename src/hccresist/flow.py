@@ -20,7 +20,7 @@ from hccresist import steps
 from hccresist.assess.results import RESULTS
 from hccresist.errors import ConfigError, InputError, PackageError
 from hccresist.manifest import InputDigest, Stage, build_manifest
-from hccresist.options import OmicsOptions
+from hccresist.options import OmicsOptions, check_words
 from hccresist.outputs import (
     FORMATS,
     MANIFEST,
@@ -32,7 +32,6 @@ from hccresist.outputs import (
     open_output,
 )
 from hccresist.runlog import RunLog
-from hccresist.study.issues import nearest
 from hccresist.study.study import Study
 
 STAGES: Final = ("assess", "outcomes", "explain", "report")
@@ -230,8 +229,8 @@ def check_options(
         When a stage or format is not known, none is named, no criterion is named, the landmark is
         not after day 0, or `out` holds something that is not ours.
     """
-    _check_words("stage", stages, STAGES)
-    _check_words("format", formats, FORMATS)
+    check_words("stage", stages, STAGES)
+    check_words("format", formats, FORMATS)
     if criteria is not None and not criteria:
         msg = "No criterion was named."
         raise ConfigError(msg)
@@ -239,17 +238,6 @@ def check_options(
         msg = f"The landmark must be a day after day 0; {landmark_days:g} is not."
         raise ConfigError(msg)
     check_output(out)
-
-
-def _check_words(what: str, words: Sequence[str], allowed: Sequence[str]) -> None:
-    if not words:
-        msg = f"No {what} was named. Choose from {', '.join(allowed)}."
-        raise ConfigError(msg)
-    for word in words:
-        if word not in allowed:
-            hint = nearest(word, list(allowed))
-            msg = f"There is no {what} '{word}'. Choose from {', '.join(allowed)}. {hint}".strip()
-            raise ConfigError(msg)
 
 
 @dataclass(slots=True, kw_only=True)

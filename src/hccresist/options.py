@@ -1,9 +1,12 @@
-"""What a run is asked for beyond its stages, as plain records that load nothing."""
+"""What a run is asked for beyond its stages, and whether words are among those allowed; loads nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from hccresist.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,3 +35,23 @@ class OmicsOptions:
     covariates: tuple[str, ...] = ()
     scale: str | None = None
     platform: str = ""
+
+
+def check_words(what: str, words: Sequence[str], allowed: Sequence[str]) -> None:
+    """Check that words were given and that each is one of those allowed.
+
+    Raises
+    ------
+    ConfigError
+        With what is allowed, and the nearest of it.
+    """
+    from hccresist.study.issues import nearest  # noqa: PLC0415  (only for a message)
+
+    if not words:
+        msg = f"No {what} was named. Choose from {', '.join(allowed)}."
+        raise ConfigError(msg)
+    for word in words:
+        if word not in allowed:
+            hint = nearest(word, list(allowed))
+            msg = f"There is no {what} '{word}'. Choose from {', '.join(allowed)}. {hint}".strip()
+            raise ConfigError(msg)

@@ -25,7 +25,14 @@ from hccresist.explain.matching import STATES, alteration_states, gene_states, m
 from hccresist.explain.matrix import Prepared, prepare_expression
 from hccresist.explain.reference import Reference
 from hccresist.explain.results import AlterationCalls, MechanismScores
-from hccresist.explain.scoring import measure_coverage, score_cohort, score_rank, score_reference
+from hccresist.explain.scoring import (
+    align_reference,
+    measure_coverage,
+    score_cohort,
+    score_rank,
+    score_reference,
+)
+from hccresist.explain.scoring_core import describe_genes
 from hccresist.explain.signatures import Signature, read_signatures
 from hccresist.study.study import Study
 
@@ -136,22 +143,15 @@ class Inquiry:
 
     def _gene_z(self) -> tuple[list[str], np.ndarray]:
         """Return the genes that the evidence base knows and their z in each sample."""
-        known = set(read_base().marks["subject"]) | set(read_base().marks["members"].explode().drop_nulls())
-        matrix = self.prepared.matrix
+        marks, matrix = read_base().marks, self.prepared.matrix
+        known = set(marks["subject"]) | set(marks["members"].explode().drop_nulls())
         rows = [number for number, gene in enumerate(matrix.genes) if gene in known]
-        genes, values = [matrix.genes[row] for row in rows], matrix.values[rows]
+        values = matrix.values[rows]
         if self.reference is None:
-            with np.errstate(invalid="ignore", divide="ignore"):
-                mean = np.nanmean(values, axis=1) if rows else np.empty(0)
-                sd = np.nanstd(values, axis=1, ddof=1) if rows else np.empty(0)
+            mean, sd, _ = describe_genes(values)
         else:
-            place = {gene: number for number, gene in enumerate(self.reference.genes)}
-            at = [place.get(gene, -1) for gene in genes]
-            mean = np.where(np.array(at) >= 0, self.reference.mean[at], np.nan)
-            sd = np.where(np.array(at) >= 0, self.reference.sd[at], np.nan)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            z = (values - mean[:, None]) / np.where(sd > 0, sd, np.nan)[:, None]
-        return genes, z
+            mean, sd = (part[rows] for part in align_reference(matrix, self.reference))
+        return [matrix.genes[row] for row in rows], (values - mean[:, None]) / sd[:, None]
 
     def null_sets(self) -> NullSets | None:
         """Return what random sets are drawn from: the ranks within each tumour."""

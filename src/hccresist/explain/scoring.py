@@ -189,7 +189,7 @@ def score_reference(
     """
     ordered = order_signatures(signatures)
     members = find_members(matrix.genes, ordered)
-    mean, sd = _align(matrix, reference)
+    mean, sd = align_reference(matrix, reference)
     scores, counts = compute_z_scores(matrix, members, mean=mean, sd=sd)
     judged = judge_coverage(np.array(counts.both), members.sizes, min_coverage)
     served = frozenset(np.array(reference.genes, dtype=object)[np.isfinite(reference.sd)].tolist())
@@ -274,7 +274,7 @@ def assemble_scores(
     return fill_rows(matrix, signatures, scores, judged=judged, method=method)
 
 
-def _align(matrix: Matrix, reference: Reference) -> tuple[Floats, Floats]:
+def align_reference(matrix: Matrix, reference: Reference) -> tuple[Floats, Floats]:
     """Return mean and sd of the reference for the genes of a matrix; NaN where it has none."""
     place = {gene: number for number, gene in enumerate(reference.genes)}
     rows = np.array([place.get(gene, -1) for gene in matrix.genes], dtype=np.int64)
