@@ -63,6 +63,9 @@ REFUSED: Final = frozenset({"retracted", "withdrawn", "expression_of_concern"})
 STATUSES: Final = ("verified", "unverified", "title_only", "retracted")
 """Whether a finding counts: only verified ones do."""
 
+STRATEGY_OUTCOMES: Final = ("succeeded", "failed", "signal", "preclinical", "ongoing", "withdrawn")
+"""What became of the primary aim of a strategy; a signal is activity without a randomised control."""
+
 ENTITY_TYPES: Final = (
     "gene", "gene_family", "miRNA", "lncRNA", "circRNA", "cell_type", "process", "pathway", "metabolite",
     "microbe", "clinical_phenotype", "clinical_marker", "circulating_marker", "imaging_marker",
@@ -113,6 +116,8 @@ class Findings(dy.Schema):
 LATER_COLUMNS: Final = frozenset(list(Findings.columns())[-6:])
 """Columns that a table of findings may lack: they are then empty, that is unknown."""
 
+_LATER: Final = LATER_COLUMNS | {"line", "outcome", "primary_aim", "contraindications", "status"}
+
 
 class Mechanisms(dy.Schema):
     """One row a mechanism of resistance, in its family."""
@@ -156,6 +161,15 @@ class Strategies(dy.Schema):
     source_id = dy.String(description="identifier of the source")
     source_url = dy.String(description="page that was read")
     verified = dy.Bool(description="the finding itself was read, and an identifier seen")
+    line = dy.Enum(("1L", "2L", "any"), nullable=True, description="line of systemic treatment")
+    outcome = dy.Enum(STRATEGY_OUTCOMES, nullable=True, description="what became of its primary aim")
+    primary_aim = dy.String(nullable=True, description="what was tested")
+    contraindications = dy.String(nullable=True, description="codes, separated by ;")
+    status = dy.Enum(
+        ("verified", "unverified"), nullable=True, description="the same as `verified`, in a word"
+    )
+    curated_by = dy.String(nullable=True, description="who wrote the row; empty: unknown")
+    checked_by = dy.String(nullable=True, description="who else held it against the text")
 
 
 class Synonyms(dy.Schema):
@@ -230,7 +244,7 @@ class _Place:
 def _check_header(
     header: Sequence[str], columns: Mapping[str, dy.Column], heard: IssueLog, *, file: str
 ) -> bool:
-    missing = [name for name in columns if name not in header and name not in LATER_COLUMNS]
+    missing = [name for name in columns if name not in header and name not in _LATER]
     for name in missing:
         heard.error("missing-column", "the column is missing", file=file, column=name, hint="Add it.")
     for name in header:
