@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -326,6 +327,16 @@ def _drop_contents(text: str) -> str:
     return before + rest[rest.index("**Commands**") :]
 
 
+def render_model() -> str:
+    """Return the page of the virtual patient's model; see `model_page.py` beside this file."""
+    spec = importlib.util.spec_from_file_location("model_page", Path(__file__).parent / "model_page.py")
+    if spec is None or spec.loader is None:
+        raise ImportError("docs/model_page.py is not there")
+    page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(page)
+    return NOTE + str(page.render_model())
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "tables.md": render_tables,
     "policies.md": render_policies,
@@ -333,6 +344,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "evidence.md": render_evidence,
     "alterations.md": render_alterations,
     "signatures.md": render_signatures,
+    "model.md": render_model,
 }
 
 

@@ -18,6 +18,7 @@ from hccresist.cli_cells import cells
 from hccresist.cli_evidence import evidence
 from hccresist.cli_explain import explain
 from hccresist.cli_export import export
+from hccresist.cli_model import model
 from hccresist.cli_reference import reference
 from hccresist.cli_run import (
     ALL_STAGES,
@@ -285,6 +286,7 @@ app.command(cells, sort_key=5)
 app.command(evidence, sort_key=6)
 app.command(export, sort_key=7)
 app.command(reference)
+app.command(model, sort_key=7)
 
 
 @app.command(sort_key=8)
