@@ -1,0 +1,153 @@
+"""How a strategy meets a tumour: what it addresses that is on, and what is on that resists its drugs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from hccresist.explain.knowledge import EvidenceBase
+from hccresist.overcome.strategy_evidence import overlap_drugs
+from hccresist.overcome.strategy_patients import Situation
+from hccresist.overcome.strategy_score import read_weights
+from hccresist.overcome.strategy_states import Sign, Speech, Tumour
+from hccresist.overcome.strategy_table import Strategy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """How a strategy meets a tumour.
+
+    Attributes
+    ----------
+    found
+        Strength of what it addresses and is on, from 0 to 1; 0 where nothing is.
+    sign
+        The sign that gave it.
+    how
+        ``own_target``, ``mechanism`` or ``other_gene``; empty where nothing is on.
+    aetiology
+        ``same``, ``other`` or ``unknown``, where the evidence is of one liver disease; else empty.
+    resisted
+        Strength of what speaks for resistance to its drugs and is not addressed, from 0 to 1.
+    speeches
+        Findings that say so, the strongest first.
+    """
+
+    found: float = 0.0
+    sign: Sign | None = None
+    how: str = ""
+    aetiology: str = ""
+    resisted: float = 0.0
+    speeches: tuple[Speech, ...] = ()
+
+
+class Matcher:
+    """Holds strategies against tumours; what findings and drugs have in common is looked up once.
+
+    Parameters
+    ----------
+    base
+        Evidence base.
+    """
+
+    def __init__(self, base: EvidenceBase) -> None:
+        self._base = base
+        self._drugs = dict(base.marks.select("record_id", "drugs").iter_rows())
+        self._contested = {
+            record
+            for contested, records in base.claims.select("contested", "records").iter_rows()
+            if contested == "yes"
+            for record in records
+        }
+        self._shared: dict[tuple[str, str], frozenset[str]] = {}
+
+    def match(self, strategy: Strategy, tumour: Tumour | None, situation: Situation) -> Match:
+        """Return how a strategy meets a tumour; nothing where there is no tumour."""
+        if tumour is None:
+            return Match()
+        weigh = read_weights()
+        found, how, sign = max(
+            (
+                (weigh("strength", how) * sign.strength, how, sign)
+                for how, sign in find_signs(strategy, tumour)
+            ),
+            default=(0.0, "", None),
+            key=lambda one: (one[0], one[1] == "own_target", one[2]),
+        )
+        disease = compare_aetiology(strategy, situation)
+        if disease in {"other", "unknown"}:
+            found *= weigh("strength", f"{disease}_aetiology")
+        resisted, speeches = self._resist(strategy, tumour)
+        return Match(
+            found=round(found, 3), sign=sign, how=how, aetiology=disease,
+            resisted=resisted, speeches=speeches,
+        )  # fmt: skip
+
+    def _resist(self, strategy: Strategy, tumour: Tumour) -> tuple[float, tuple[Speech, ...]]:
+        """Return how strongly what is on resists the strategy's drugs, and who says so."""
+        told = [
+            (round(self._weigh_speech(strategy, speech, tumour), 3), speech)
+            for speech in tumour.speeches
+            if speech.resists and not addresses(strategy, speech) and self._share(strategy, speech)
+        ]
+        ranked = sorted((one for one in told if one[0] > 0), key=lambda one: (-one[0], one[1].record_id))
+        return (ranked[0][0] if ranked else 0.0), tuple(speech for _, speech in ranked)
+
+    def _share(self, strategy: Strategy, speech: Speech) -> frozenset[str]:
+        key = (strategy.strategy_id, speech.record_id)
+        if key not in self._shared:
+            drugs = self._drugs.get(speech.record_id, ())
+            self._shared[key] = overlap_drugs(strategy.drugs, drugs, self._base.names.classes)
+        return self._shared[key]
+
+    def _weigh_speech(self, strategy: Strategy, speech: Speech, tumour: Tumour) -> float:
+        weigh = read_weights()
+        weight = weigh("level", speech.level) * tumour.strength_of(speech.feature)
+        if len(self._share(strategy, speech)) < len(strategy.drugs):
+            weight *= weigh("strength", "one_of_several")
+        if speech.record_id in self._contested:
+            weight *= weigh("strength", "contested")
+        return weight
+
+
+def find_signs(strategy: Strategy, tumour: Tumour) -> Iterator[tuple[str, Sign]]:
+    """Yield what is on in a tumour and addressed by a strategy, each with how.
+
+    Its own target stands out (`own_target`); a mechanism of it is on (`mechanism`), which is the best there
+    is where it has no target; or another gene of its mechanism is altered (`other_gene`).
+    """
+    targets = {(target.gene, target.loss) for target in strategy.targets}
+    best = "mechanism" if targets else "own_target"
+    for sign in tumour.signs.values():
+        if sign.kind == "sets":
+            if sign.name in strategy.mechanisms:
+                yield best, sign
+        elif (sign.name, sign.loss) in targets:
+            yield "own_target", sign
+        elif sign.kind == "alteration" and strategy.mechanism_id in sign.mechanisms:
+            yield ("other_gene" if targets else best), sign
+
+
+def addresses(strategy: Strategy, speech: Speech) -> bool:
+    """Return whether a strategy aims at what a finding is about."""
+    named = speech.feature.partition(" ")[2]
+    by_gene = any(target.gene == named for target in strategy.targets)
+    return by_gene or speech.mechanism_id in strategy.mechanisms or named in strategy.mechanisms
+
+
+def compare_aetiology(strategy: Strategy, situation: Situation) -> str:
+    """Return same, other or unknown, where the evidence is of one liver disease; else an empty text."""
+    if not strategy.aetiology:
+        return ""
+    if not situation.aetiology:
+        return "unknown"
+    return "same" if strategy.aetiology in situation.aetiology else "other"
+
+
+def count_found(matches: Iterable[Mapping[str, Match]]) -> dict[str, int]:
+    """Return the number of patients in whom each strategy addresses something that is on."""
+    counts: dict[str, int] = {}
+    for of_patient in matches:
+        for key, match in of_patient.items():
+            counts[key] = counts.get(key, 0) + (match.found > 0)
+    return counts
