@@ -12,7 +12,15 @@ from typing import Final
 
 import polars as pl
 
-TABLES: Final = ("arms", "endpoints_long", "response_patterns", "biomarkers", "sources", "trial_context")
+TABLES: Final = (
+    "arms",
+    "endpoints_long",
+    "response_patterns",
+    "biomarkers",
+    "sources",
+    "context_facts",
+    "trial_context",
+)
 """Files of published trials."""
 
 _NUMBERS: Final = {
@@ -21,6 +29,7 @@ _NUMBERS: Final = {
     "response_patterns": ("n_evaluable", "events", "denominator", "rate_pct", "low", "high"),
     "biomarkers": ("n", "effect", "low", "high"),
     "sources": (),
+    "context_facts": (),
     "trial_context": (),
 }
 _FLAGS: Final = ("verified", "heldout", "control", "n_verified", "baseline_verified", "id_verified")
