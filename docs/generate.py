@@ -25,6 +25,7 @@ from hccresist.explain.recheck import count_recheck
 from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.explain.signatures import Signature, read_missing, read_not_measurable, read_signatures
 from hccresist.outcomes.results import RESULTS as OUTCOMES
+from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
 from hccresist.study.dictionary import data_dictionary
 from hccresist.study.policies import describe
 
@@ -112,7 +113,8 @@ def render_tables() -> str:
     study = data_dictionary().partition("\n\n")[2].replace("\n## ", "\n### ").rstrip()
     parts = [NOTE, TABLES_INTRO, study, "\n\n", RESULTS_INTRO]
     parts += [
-        _render_table(name, schema) for name, schema in {**ALL_RESULTS, **OUTCOMES, **EXPLAINED}.items()
+        _render_table(name, schema)
+        for name, schema in {**ALL_RESULTS, **OUTCOMES, **EXPLAINED, **STRATEGIES}.items()
     ]
     return "".join(parts).rstrip() + "\n"
 

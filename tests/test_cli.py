@@ -205,7 +205,7 @@ def test_check_as_json_is_json_in_both_cases(study, broken, capsys) -> None:
     fine = json.loads(capsys.readouterr().out)
     assert fine["fine"] is True
     assert fine["tables"]["patients"] == 60
-    assert fine["stages"] == {"assess": "", "outcomes": "", "explain": "", "report": ""}
+    assert fine["stages"] == {"assess": "", "outcomes": "", "explain": "", "overcome": "", "report": ""}
     assert main(["check", str(broken), "--json"]) == 1
     found = json.loads(capsys.readouterr().out)
     assert found["fine"] is False

@@ -46,6 +46,7 @@ FLOORS = {
     "cli_evidence": 14,
     "cli_reference": 14,
     "cli_explain": 14,
+    "cli_overcome": 14,
     "cli_cells": 14,
     "cli_model": 14,
     "cli": 15,

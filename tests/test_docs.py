@@ -14,6 +14,7 @@ from hccresist.assess.all_results import ALL_RESULTS
 from hccresist.cli import app
 from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.outcomes.results import RESULTS as OUTCOMES
+from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
 from hccresist.study.policies import Policies, describe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -91,7 +92,7 @@ def test_the_page_on_outputs_names_every_table_and_no_other() -> None:
     listed = text.partition("## Which tables")[2].partition("\n## ")[0]
     rows = [line for line in listed.splitlines() if line.startswith("|")]
     named = {name for line in rows for name in re.findall(r"`([a-z_]+)`", line)}
-    assert named == {*ALL_RESULTS, *OUTCOMES, *EXPLAINED}
+    assert named == {*ALL_RESULTS, *OUTCOMES, *EXPLAINED, *STRATEGIES}
 
 
 def test_policies_that_the_pages_set_exist() -> None:

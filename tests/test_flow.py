@@ -24,6 +24,7 @@ from hccresist.flow import explain_skip, run_pieces, run_study
 from hccresist.manifest import InputDigest, count_attrition, list_changed_policies
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.outputs import ROW_GROUP, open_new_folder, open_output, read_manifest, write_table
+from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
 from hccresist.report.page import Report, SectionFailure
 from hccresist.study.frames import study_from_frames
 from hccresist.study.policies import Policies
@@ -94,7 +95,7 @@ def test_the_manifest_lists_each_file_with_its_rows_and_hash(demo_run) -> None:
 
 def test_the_manifest_says_what_the_run_was(demo_run) -> None:
     manifest = read_manifest(demo_run)
-    assert [stage["status"] for stage in manifest["stages"]] == ["done"] * 4
+    assert [stage["status"] for stage in manifest["stages"]] == ["done"] * 5
     assert manifest["skipped"] == {}
     assert manifest["study"]["simulated"] is True
     assert [entry["name"] for entry in manifest["criteria"]] == ["recist11", "mrecist", "irecist"]
@@ -475,9 +476,9 @@ def test_a_table_without_rows_is_written_with_its_columns(tmp_path) -> None:
 
 
 def test_every_table_fits_the_schema_that_documents_it(demo_run) -> None:
-    schemas = {**ALL_RESULTS, **OUTCOMES, **EXPLAINED}
+    schemas = {**ALL_RESULTS, **OUTCOMES, **EXPLAINED, **STRATEGIES}
     written = {path.stem: pl.read_parquet(path) for path in demo_run.glob("*.parquet")}
-    assert written.keys() == ASSESSED | SUMMARISED | set(EXPLAINED)
+    assert written.keys() == ASSESSED | SUMMARISED | set(EXPLAINED) | set(STRATEGIES)
     for name, frame in written.items():
         assert frame.columns == list(schemas[name].column_names()), name
         schemas[name].validate(frame, cast=True)

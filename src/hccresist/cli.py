@@ -19,6 +19,7 @@ from hccresist.cli_evidence import evidence
 from hccresist.cli_explain import explain
 from hccresist.cli_export import export
 from hccresist.cli_model import model
+from hccresist.cli_overcome import overcome
 from hccresist.cli_reference import reference
 from hccresist.cli_run import (
     ALL_STAGES,
@@ -282,6 +283,7 @@ def convert(
 
 
 app.command(explain, sort_key=5)
+app.command(overcome, sort_key=5)
 app.command(cells, sort_key=5)
 app.command(evidence, sort_key=6)
 app.command(export, sort_key=7)

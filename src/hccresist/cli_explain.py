@@ -7,13 +7,13 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from hccresist.cli_run import (
-    ALL_STAGES,
     GeneSets,
     Line,
     Out,
     Quiet,
     Request,
     Settings,
+    Share,
     StudyPath,
     Words,
     run_request,
@@ -21,7 +21,6 @@ from hccresist.cli_run import (
 )
 from hccresist.options import OmicsOptions
 
-Share = Annotated[float | None, Parameter(name="--min-coverage", show_default=False)]
 Landmark = Annotated[float | None, Parameter(show_default=False)]
 
 
@@ -88,7 +87,7 @@ def explain(
         platform=platform or "",
     )
     request = Request(
-        stages=ALL_STAGES,
+        stages=("assess", "outcomes", "explain", "report"),
         criteria=criteria,
         policy=policy,
         line=line,

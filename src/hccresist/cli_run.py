@@ -26,12 +26,13 @@ Settings = Annotated[
     list[str] | None, Parameter(name="--policy", negative="", show_default=False, allow_leading_hyphen=True)
 ]
 Line = Annotated[int | None, Parameter(name="--line", show_default=False)]
+Share = Annotated[float | None, Parameter(name="--min-coverage", show_default=False)]
 Quiet = Annotated[bool, Parameter(name=["--quiet", "-q"], negative="", show_default=False)]
 Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)]
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 GeneSets = Annotated[list[Path] | None, Parameter(name="--gmt", negative="", show_default=False)]
 
-ALL_STAGES: Final = ("assess", "outcomes", "explain", "report")
+ALL_STAGES: Final = ("assess", "outcomes", "explain", "overcome", "report")
 """Stages of a whole run; `flow.STAGES`, without loading it."""
 
 

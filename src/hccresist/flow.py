@@ -1,4 +1,4 @@
-"""The flow: study → assess → outcomes → explain → report, each stage that has its input.
+"""The flow: study → assess → outcomes → explain → overcome → report, each stage that has its input.
 
 A stage that lacks its input is skipped, with the reason in the manifest and on the screen. Patients
 are assessed piece by piece when a study comes in pieces, so that a large one streams through; rates
@@ -34,13 +34,16 @@ from hccresist.outputs import (
 from hccresist.runlog import RunLog
 from hccresist.study.study import Study
 
-STAGES: Final = ("assess", "outcomes", "explain", "report")
+STAGES: Final = ("assess", "outcomes", "explain", "overcome", "report")
 """Stages that a run can do, in order."""
 
 ASSESSABLE: Final = ("lesions", "sums", "responses")
 """*assess* needs at least one of these tables."""
 
-EXPLAINABLE: Final = ("expression", "alterations", "labs", *ASSESSABLE)
+MATCHABLE: Final = ("expression", "alterations")
+"""*overcome* needs at least one of these tables."""
+
+EXPLAINABLE: Final = (*MATCHABLE, "labs", *ASSESSABLE)
 """*explain* needs at least one of these tables."""
 
 Progress = Callable[[str, int], None]
@@ -181,6 +184,7 @@ def run_pieces(
         run.look_closer()
         run.summarise()
         run.explain()
+        run.overcome()
         run.report()
         manifest = run.manifest()
         folder.add_json(RUN_LOG, run.log.record())
@@ -201,6 +205,12 @@ def explain_skip(study: Study, stage: str) -> str:
     >>> explain_skip(Study(tables={"patients": pl.DataFrame({"patient_id": ["P1"]})}), "assess")
     'the study has no lesions, sums or responses'
     """
+    if stage == "overcome":
+        return (
+            ""
+            if any(name in study.tables for name in MATCHABLE)
+            else "the study has no expression or alterations"
+        )
     if stage == "report" or any(name in study.tables for name in ASSESSABLE):
         return ""
     if stage == "explain":
@@ -313,6 +323,16 @@ class _Run:
             self.not_made |= why_not
             self._write("explain", work)
 
+    def overcome(self) -> None:
+        """Write which strategies address what is on in each tumour."""
+        if len(self.pieces) > 1:
+            self._skip("overcome", "the study came in pieces; overcome needs it whole")
+        if self.done("overcome"):
+            work, reason = steps.list_strategies(self.study(), self.tables())
+            self._write("overcome", work)
+            if reason:
+                self._skip("overcome", reason)
+
     def _write(self, stage: str, work: Mapping[str, Callable[[], pl.DataFrame]]) -> None:
         """Make each table and write it; one that fails is told, and the others are made all the same."""
         for name, make in work.items():
@@ -353,7 +373,7 @@ class _Run:
                 "stages": list(self.wanted),
                 "formats": list(self.formats),
                 "landmark_days": self.landmark_days,
-                **self._omics_options(),
+                **self.omics.record(),
             },
             criteria=steps.list_criteria(study, made),
             attrition=steps.count_losses(study, made),
@@ -361,18 +381,6 @@ class _Run:
             tags=[*steps.list_tags(study, made), *(["report"] if self.done("report") else [])],
         )
         return {**manifest, "files": sorted(self.folder.files, key=lambda entry: str(entry["file"]))}
-
-    def _omics_options(self) -> dict[str, object]:
-        """Return what *explain* was asked for, where it was asked for anything."""
-        asked = {
-            "reference": self.omics.reference,
-            "gene_sets": [file.name for file in self.omics.gene_sets] or None,
-            "min_coverage": self.omics.min_coverage,
-            "covariates": list(self.omics.covariates) or None,
-            "scale": self.omics.scale,
-            "platform": self.omics.platform or None,
-        }
-        return {name: value for name, value in asked.items() if value is not None}
 
     # What is kept
 

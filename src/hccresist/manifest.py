@@ -69,7 +69,7 @@ class Stage:
     Attributes
     ----------
     name
-        read, assess, outcomes, explain or report.
+        assess, outcomes, explain, overcome or report.
     status
         ``done``, ``skipped`` or ``failed``.
     reason

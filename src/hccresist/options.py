@@ -36,6 +36,18 @@ class OmicsOptions:
     scale: str | None = None
     platform: str = ""
 
+    def record(self) -> dict[str, object]:
+        """Return what was asked for, where anything was; of files the names only."""
+        asked = {
+            "reference": self.reference,
+            "gene_sets": [file.name for file in self.gene_sets] or None,
+            "min_coverage": self.min_coverage,
+            "covariates": list(self.covariates) or None,
+            "scale": self.scale,
+            "platform": self.platform or None,
+        }
+        return {name: value for name, value in asked.items() if value is not None}
+
 
 def check_words(what: str, words: Sequence[str], allowed: Sequence[str]) -> None:
     """Check that words were given and that each is one of those allowed.

@@ -28,6 +28,9 @@ NAMES: Final = {"recist11": "RECIST 1.1", "mrecist": "mRECIST", "irecist": "iREC
 _SHOWN: Final = ("OS", "PFS", "iPFS")
 MARKS: Final = {"ok": "[green]ok[/]", "note": "[yellow]note[/]", "fail": "[red]fail[/]"}
 
+_LEADING: Final = 3
+"""Strategies of the cohort that are named on the screen."""
+
 _NOTED: Final = 0.05
 """q below which an association is counted on the screen."""
 
@@ -126,6 +129,7 @@ def print_result(result: RunResult) -> None:
     if "survival_summary" in result.tables:
         _print_medians(result.tables["survival_summary"], order, console)
     _print_mechanisms(result.tables, console)
+    _print_strategies(result.tables, console)
     for reason, names in _by_reason(cast("Mapping[str, str]", result.manifest["skipped"])).items():
         console.print(f"[yellow]skipped[/] {escape(', '.join(names))}: {escape(reason)}")
     for stage in result.failed:
@@ -161,6 +165,23 @@ def _print_mechanisms(tables: Mapping[str, pl.DataFrame], console: Console) -> N
         low = sum(q < _NOTED for q in rows["q"].drop_nulls().to_list())
         told = f"{low} of {_count(rows.height, 'row')} with q below {_NOTED}, before any caveat"
         console.print(f"[bold]associations[/] {told}")
+
+
+def _print_strategies(tables: Mapping[str, pl.DataFrame], console: Console) -> None:
+    """Print how many strategies there are, and which lead in the cohort; the reasons stand in the report."""
+    if "strategies" not in tables:
+        return
+    rows = [row for row in tables["strategies"].to_dicts() if row["rank"]]
+    listed = {row["strategy_id"] for row in rows}
+    console.print(
+        f"[bold]strategies[/]   {len(listed)} of the evidence base listed; research only, no advice on care"
+    )
+    cohort = [row for row in rows if row["patient_id"] is None and row["addresses"] == "found"]
+    lines = [
+        (row["strategy"], f"on in {row['patients_found']} of {row['patients_looked']}") for row in cohort
+    ]
+    if lines:
+        _print_columns(lines[:_LEADING], console)
 
 
 def print_warnings(warnings: Sequence[Mapping[str, Any]]) -> None:

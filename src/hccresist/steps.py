@@ -139,6 +139,16 @@ def list_explanation(
     return work, {name: reason for name, reason in why.items() if reason}
 
 
+def list_strategies(
+    study: Study, made: Mapping[str, pl.DataFrame]
+) -> tuple[dict[str, Callable[[], pl.DataFrame]], str]:
+    """Return the work of each table of *overcome*, or why none is made."""
+    from hccresist.overcome.strategies import explain_skip, rank_strategies  # noqa: PLC0415
+
+    reason = explain_skip(made)
+    return {} if reason else {"strategies": lambda: rank_strategies(study, made)}, reason
+
+
 def read_gene_sets(files: Sequence[Path]) -> tuple[Signature, ...]:
     """Return the gene sets of the package and those of the user's own files.
 

@@ -68,7 +68,7 @@ class Fit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """A strategy with its score; whether it addresses what is on; below which success it was put, if it was."""
+    """A strategy with its score; whether what it addresses is on; below which success it was put."""
 
     strategy: Strategy
     parts: Parts

@@ -14,6 +14,7 @@ from hccresist.assess.criteria import Criterion, Judge, find_criterion
 from hccresist.errors import ConfigError
 from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.outcomes.results import RESULTS as OUTCOMES
+from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
 from hccresist.report import words
 from hccresist.study.policies import describe
 from hccresist.study.study import Study
@@ -22,6 +23,7 @@ STAGE_OF: Final = (
     dict.fromkeys(ALL_RESULTS, "assess")
     | dict.fromkeys(OUTCOMES, "outcomes")
     | dict.fromkeys(EXPLAINED, "explain")
+    | dict.fromkeys(STRATEGIES, "overcome")
 )
 """Result table to the stage that makes it."""
 
