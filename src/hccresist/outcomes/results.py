@@ -111,10 +111,49 @@ class CumulativeIncidence(dy.Schema):
     high = dy.Float64(nullable=True, description="upper limit")
 
 
+class PublishedComparison(dy.Schema):
+    """Rates and survival of the study beside published trials of the same drugs and line: other patients, no comparison of treatments."""
+
+    reader = dy.String(primary_key=True, description=READER)
+    criterion = dy.String(primary_key=True, description=CRITERION)
+    group = dy.String(primary_key=True, description=GROUP)
+    endpoint = dy.String(
+        primary_key=True, description="ORR, DCR, mPFS, mTTP, mOS, mDoR, or survival at a landmark as OS_12mo"
+    )
+    confirmed = dy.Bool(
+        primary_key=True, description="CR and PR of the study had to be confirmed; false for survival"
+    )
+    published_key = dy.String(primary_key=True, description="row of the published trials, as in targets.csv")
+    drugs = dy.String(description="drugs of the index line, joined by +")
+    line = dy.Enum(("1L", "2L", "TACE"), description="line: first, later, or TACE")
+    regimen_percent = dy.Float64(
+        metadata=PERCENT, description="patients of the group who had exactly these drugs in the index line"
+    )
+    unit = dy.Enum(("percent", "months"), description="unit of values and limits")
+    value = dy.Float64(nullable=True, description="of the study; empty where not reached or not estimable")
+    low = dy.Float64(nullable=True, description="lower limit, 95 %")
+    high = dy.Float64(nullable=True, description="upper limit, 95 %; empty where open")
+    n = dy.Int64(description="patients of the study")
+    trial = dy.String(description="published trial")
+    arm_id = dy.String(description="its arm")
+    assessor = dy.String(nullable=True, description="who assessed the published endpoint")
+    published_value = dy.Float64(nullable=True, description="as published; empty where not reached")
+    published_low = dy.Float64(nullable=True, description="lower limit")
+    published_high = dy.Float64(nullable=True, description="upper limit; empty where open")
+    published_level = dy.Float64(nullable=True, metadata=PERCENT, description="level of the published limits")
+    published_limits = dy.String(
+        nullable=True, description="published, or made anew: binomial (from n), n, or events"
+    )
+    published_n = dy.Int64(nullable=True, description="patients of the published number")
+    source = dy.String(description="address of the text that was read")
+    note = dy.String(description="what the comparison cannot say")
+
+
 RESULTS: Final[dict[str, type[dy.Schema]]] = {
     "events": Events,
     "rates": Rates,
     "survival_summary": SurvivalSummary,
     "survival_curves": AtRisk,
     "cumulative_incidence": CumulativeIncidence,
+    "published_comparison": PublishedComparison,
 }

@@ -41,6 +41,7 @@ def pattern_row(row: Row, known: Collection[str], programmes: Mapping[str, str])
         "not_reached": False,
         "n": n,
         **interval_columns(found, n if found.method else None),
+        "source_url": row["source_url"],
     }
 
 
@@ -94,6 +95,7 @@ def marker_row(row: Row, known: Collection[str], programmes: Mapping[str, str]) 
         "not_reached": False,
         "n": row["n"],
         **interval_columns(found, None),
+        "source_url": row["source_url"],
     }
 
 

@@ -49,6 +49,7 @@ class Targets(dy.Schema):
     low90 = dy.Float64(nullable=True, description="lower limit at 90 %")
     high90 = dy.Float64(nullable=True, description="upper limit at 90 %")
     spread = dy.Float64(nullable=True, description="standard error of the logit (percent) or logarithm")
+    source_url = dy.String(nullable=True, description="address of the text that was read")
 
 
 def split_regimen(text: str) -> tuple[str, ...]:

@@ -306,4 +306,5 @@ def _finish(draft: _Draft) -> dict[str, object]:
         "not_reached": row["not_reached"],
         "n": row["n"],
         **interval_columns(found, draft.limits_n),
+        "source_url": row["source_url"],
     }
