@@ -149,7 +149,7 @@ def query_trials(
     )
     wanted = _match_endpoints(endpoints)
     rows = read_trials("endpoints_long").filter(_is_in("endpoint", wanted), _is_in("criterion", criteria))
-    found = rows.join(arms.drop("trial", "arm", "n"), on="arm_id")
+    found = rows.join(arms.drop("trial", "arm", "n", "regimen_drugs"), on="arm_id")
     return _add_limits(found).sort(
         "trial", "arm_id", "endpoint", "criterion", "analysis", "assessor", "value"
     )
