@@ -24,7 +24,10 @@ from hccresist.explain.knowledge import COUNTED_PER_SOURCE, EvidenceBase, count_
 from hccresist.explain.recheck import count_recheck
 from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.explain.signatures import Signature, read_missing, read_not_measurable, read_signatures
+from hccresist.outcomes.limits import measure_widths
+from hccresist.outcomes.published import read_trials
 from hccresist.outcomes.results import RESULTS as OUTCOMES
+from hccresist.outcomes.targets import read_targets
 from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
 from hccresist.study.dictionary import data_dictionary
 from hccresist.study.policies import describe
@@ -97,6 +100,38 @@ list, nothing more. Symbols are those approved today. How sets are scored:
 anything), and genes, separated by tabs; `NAME_UP` and `NAME_DN` are the halves of one set.
 
 A set marked *class* is the template of an HCC class, *cells* the markers of a kind of cell.
+
+"""
+
+TARGETS_INTRO = """# Targets
+
+What a simulator of trials may be fitted to (*fit*), what it is held against without having seen it
+(*check*), and what is left out. Every verified row of the [published
+trials](../how-to/published-trials.md) has a use and a reason in `data/trials/targets.csv`; rules make it
+(`hccresist.outcomes.targets`), not hands. Nothing else is fitted: a test holds every fitted row against
+the tables, and no held-out arm is among them.
+
+A *group* is one set of patients and counts as one observation in each family: of hazard ratio, median and
+landmark of one arm one is fitted at most. A *programme* is a trial with its cohorts and subgroups; it is
+left out together.
+
+"""
+
+TARGETS_LIMITS = """## Limits
+
+Where none were published they are made: `binomial`, exact from the share and the number of patients
+(survival at a landmark too); `n`, the standard error of the logarithm of a median is 1/(ln 2 √n), that of
+a Kaplan–Meier median of an exponential without earlier censoring (Brookmeyer and Crowley 1982); `events`,
+a hazard ratio with half of each arm having the event. Held against the rows that print their limits,
+limits made by these rules are about as wide (`width`: made over printed, median).
+
+"""
+
+CONTEXT_INTRO = """## Context
+
+How each arm was followed and who was in it (`data/trials/trial_context.csv`): *sourced* values were read
+in a source, *assumed* ones are from memory (scan grid, years of enrolment) or one shared value by line and
+region.
 
 """
 
@@ -329,6 +364,60 @@ def _drop_contents(text: str) -> str:
     return before + rest[rest.index("**Commands**") :]
 
 
+def render_targets() -> str:
+    """Return the page of targets: how many by use, family and reason, by limits, and the context of arms."""
+    targets = read_targets()
+    reasons = targets.with_columns(
+        why=pl.col("reason").str.replace(
+            r"(same patients and family as|kept:|patients counted in) .*", "$1 …"
+        )
+    )
+    limits = targets.filter(pl.col("use") != "excluded").group_by("limits", "unit").len("rows")
+    context = read_trials("trial_context").group_by("value_name", "status").len("arms")
+    return (
+        "".join(
+            [
+                NOTE,
+                TARGETS_INTRO,
+                _render_counts(targets.group_by("use", "family").agg(_ROWS, _GROUPS), ["use", "family"]),
+                "## By reason\n\n",
+                _render_counts(reasons.group_by("use", "why").agg(_ROWS), ["use", "why"]),
+                TARGETS_LIMITS,
+                _render_counts(
+                    limits.drop_nulls().cast({"limits": pl.String, "unit": pl.String}), ["limits", "unit"]
+                ),
+                _render_widths(),
+                CONTEXT_INTRO,
+                _render_counts(context, ["value_name", "status"]),
+            ]
+        ).rstrip()
+        + "\n"
+    )
+
+
+_ROWS = pl.len().alias("rows")
+_GROUPS = pl.col("group_id").n_unique().alias("groups")
+
+
+def _render_counts(counts: pl.DataFrame, keys: list[str]) -> str:
+    """Return a table sorted by its keys; enumerations in their own order."""
+    rows = counts.sort(*keys).rows()
+    head = [name.replace("_", " ") for name in counts.columns]
+    rule = ["---" if name in keys else "---:" for name in counts.columns]
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in [head, rule, *rows]) + "\n"
+
+
+def _render_widths() -> str:
+    widths = measure_widths(read_trials("endpoints_long"), read_trials("arms"))
+    shown = widths.group_by("kind").agg(
+        rows=pl.len(),
+        width=pl.col("ratio").median().round(2),
+        least=pl.col("ratio").min().round(2),
+        most=pl.col("ratio").max().round(2),
+    )
+    return _render_counts(shown, ["kind"])
+
+
 def render_model() -> str:
     """Return the page of the virtual patient's model; see `model_page.py` beside this file."""
     spec = importlib.util.spec_from_file_location("model_page", Path(__file__).parent / "model_page.py")
@@ -347,6 +436,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "alterations.md": render_alterations,
     "signatures.md": render_signatures,
     "model.md": render_model,
+    "targets.md": render_targets,
 }
 
 

@@ -26,6 +26,8 @@ from math import exp, inf, log, sqrt
 from statistics import NormalDist
 from typing import Final
 
+import polars as pl
+
 LIMITS: Final = ("published", "binomial", "events", "n")
 """Where limits come from."""
 
@@ -173,6 +175,44 @@ def rebuild(value: float | None, *, unit: str, n: float | None, others: float | 
     if unit == "months":
         return _rebuild_normal(value, median_spread(n), "n")
     return _rebuild_normal(value, ratio_spread(n / 2, others / 2), "events") if others else Interval()
+
+
+def measure_widths(endpoints: pl.DataFrame, arms: pl.DataFrame) -> pl.DataFrame:
+    """Hold limits made by the rules against printed ones, on every verified row that prints 95 % limits.
+
+    Parameters
+    ----------
+    endpoints, arms
+        Published trials as `published.read_trials` gives them.
+
+    Returns
+    -------
+    pl.DataFrame
+        Columns `kind` (share, landmark, or the endpoint) and `ratio`, the width of the made limits over
+        that of the printed ones: percentage points for shares, logarithms for times and ratios. Median
+        durations of response are left out.
+    """
+    sizes = dict(arms.select("arm_id", "n").iter_rows())
+    rows = endpoints.filter(
+        "verified", pl.col("low").is_not_null(), pl.col("high").is_not_null(), ci_level=95.0
+    )
+    found: list[dict[str, object]] = []
+    for row in rows.filter(pl.col("endpoint") != "mDoR").iter_rows(named=True):
+        made = rebuild(row["value"], unit=row["unit"], n=row["n"], others=sizes.get(row["comparator_arm"]))
+        if made.low is not None and made.high is not None:
+            ratio = _width(made.low, made.high, row["unit"]) / _width(row["low"], row["high"], row["unit"])
+            found.append({"kind": _name_kind(row["endpoint"], row["unit"]), "ratio": ratio})
+    return pl.DataFrame(found, schema={"kind": pl.String, "ratio": pl.Float64})
+
+
+def _width(low: float, high: float, unit: str) -> float:
+    return high - low if unit == "percent" else log(high / low)
+
+
+def _name_kind(endpoint: str, unit: str) -> str:
+    if unit == "ratio":
+        return "hazard ratio"
+    return endpoint if unit == "months" else "landmark" if "_" in endpoint else "share"
 
 
 def _rebuild_share(value: float, n: float) -> Interval:

@@ -45,7 +45,7 @@ TARGETS_FILE: Final = "targets.csv"
 
 RANKS: Final = (
     "ORR", "DCR",
-    "mPFS", "PFS_6mo", "PFS_12mo", "PFS_18mo", "PFS_24mo", "mTTP", "HR_PFS", "HR_TTP",
+    "mPFS", "PFS_6mo", "PFS_12mo", "PFS_18mo", "PFS_24mo", "PFS_36mo", "mTTP", "HR_PFS", "HR_TTP",
     "mOS", "OS_12mo", "OS_18mo", "OS_24mo", "OS_6mo", "OS_9mo", "OS_36mo", "OS_48mo", "OS_60mo", "HR_OS",
 )  # fmt: skip
 """Endpoints that may be fitted, the first choice first; CR, PR, SD, PD and durations are checks."""
