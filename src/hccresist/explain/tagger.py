@@ -25,22 +25,10 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from hccresist.explain.names import read_microrna
 from hccresist.explain.tagger_effects import choose_effect, find_cues
-from hccresist.explain.tagger_rules import (
-    Hit,
-    Kind,
-    Lexicon,
-    Term,
-    Token,
-    build_lexicon,
-    find_abbreviations,
-    find_longest,
-    find_symbol,
-    find_terms,
-    is_drug_name,
-    tokenise,
-)
+from hccresist.explain.tagger_names import find_names
+from hccresist.explain.tagger_rules import Kind, Lexicon, Token, build_lexicon, find_terms, tokenise
+from hccresist.explain.tagger_spans import is_rna
 
 if TYPE_CHECKING:
     from hccresist.explain.knowledge import EvidenceBase
@@ -54,12 +42,6 @@ EMPHASIS: Final = 2.0
 LONGEST_TEXT: Final = 200_000
 """Characters that are read; what follows is left out."""
 
-_RNA: Final = re.compile(
-    r"\b(?:(?P<mir>(?:hsa-)?(?:pre-)?(?:miR|MiR|MIR|mir|microRNA|miRNA|let"
-    r"|Let)s?[- ]?\d+[a-z]?(?:-\d)?(?![\d.])(?:[- ]?[35]p)?)"
-    r"|(?P<circ>(?:hsa[-_])?circ(?:RNA)?[-_ ]?(?!RNAs?\b)(?=[A-Z0-9])[A-Za-z0-9]+(?:[-_][A-Z0-9]+)?)"
-    r"|(?P<lnc>[Ll]i?nc-[A-Z][A-Za-z0-9]+))\b"
-)
 _END: Final = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9])|\n+")
 _CONCLUSION: Final = re.compile(
     r"^\W*(?:conclusions?\b|in (?:conclusion|summary)\b|taken together|together,|collectively"
@@ -67,53 +49,6 @@ _CONCLUSION: Final = re.compile(
     r"|thus\b|these (?:findings|results|data)|our (?:findings|results|data|study))",
     re.IGNORECASE,
 )
-_CELL: Final = re.compile(
-     r"\s?(?:[+⁺]|-?positive|\(\+\)|high|hi\b|lo\b)?\s?(?:T[- ]|cytotoxic|lymphocyte|memory"
-     r"|effector|NK|tumou?r-infiltrating|TIL|macrophage)|\s?[+⁺]")  # fmt: skip
-_CELL_MARKS: Final = frozenset(
-    [
-        "CD3",
-        "CD4",
-        "CD8",
-        "CD11b",
-        "CD11c",
-        "CD14",
-        "CD16",
-        "CD19",
-        "CD20",
-        "CD25",
-        "CD33",
-        "CD39",
-        "CD45",
-        "CD56",
-        "CD68",
-        "CD69",
-        "CD80",
-        "CD86",
-        "CD103",
-        "CD127",
-        "CD163",
-        "CD206",
-        "ICOS",
-        "FOXP3",
-        "FoxP3",
-        "Foxp3",
-    ]
-)
-_STAIN: Final = re.compile(r"immunofluor|stain|blot|sorted|labell?ed|magnetic|flow cytometry", re.IGNORECASE)
-_STAIN_REACH: Final = 80
-"""Characters on either side of an antibody in which a word says that it is a laboratory tool."""
-
-_CODE: Final = re.compile(
-    r"(?!(?:NCT|GSE|PMID|PMC|SNU|SK|HUH|BEL|QGY|SMMC|CD|IL|HCT|KEYNOTE|COVID|CT|FIB|IC|EC|CCK|HT|HEK|HL|LX|THP)-?\d)"
-    r"(?:[A-Z]{1,4}-?\d{3,8}[A-Z]?|[A-Z]{2,5}-[A-Z]{0,5}\d{1,3})$"
-)
-_CODE_CUE: Final = re.compile(
-    r"^(?:inhibitors?|antagonists?|agonists?|activators?|compound|degrader|drug|treatments?|treated|combin\w+|dose)$"
-)
-_CODE_REACH: Final = 4
-"""Tokens on either side of a code in which its cue stands."""
-
 _TRIAL: Final = re.compile(
     r"\b(?:phase (?:I{1,3}|1b?|2|3|Ib|IIb)\b|trials?|randomi[sz]ed|patients|cohort"
     r"|retrospective\w*|real-world|objective response rate"
@@ -291,84 +226,9 @@ class _Emphasis:
 
 
 def _find_names(text: str, tokens: Sequence[Token], lexicon: Lexicon) -> Iterator[Match]:
-    """Yield RNAs, drugs and genes from left to right, without overlap."""
-    rnas = list(_find_rnas(text))
-    yield from rnas
-    explained = find_abbreviations(text)
-    at = 0
-    while at < len(tokens):
-        rna = next((match for match in rnas if match.start <= tokens[at].start < match.end), None)
-        if rna is not None:
-            at += 1
-            continue
-        last, matches = _read_name(text, tokens, at, lexicon, explained)
-        yield from matches
-        at = max(last, at) + 1
-
-
-def _find_rnas(text: str) -> Iterator[Match]:
-    for found in _RNA.finditer(text):
-        written = found.group()
-        if found["mir"]:
-            plain = re.sub(r"(?i)^(hsa-)?(?:pre-)?(?:micrornas?|mirnas?|mirs)", "miR", written).replace(
-                " ", "-"
-            )
-            rna = read_microrna(re.sub(r"(?i)^let-?", "let-", plain))
-            name = rna.label if rna else plain
-        else:
-            name = re.sub(r" |^hsa[-_]", "", written)
-        yield Match(found.start(), found.end(), written, "gene", name)
-
-
-def _read_name(
-    text: str, tokens: Sequence[Token], at: int, lexicon: Lexicon, explained: frozenset[str]
-) -> tuple[int, list[Match]]:
-    """Return the last token of the name that begins at a token, and what it stands for."""
-    listed = find_longest(text, tokens, at, words=lexicon.names)
-    symbol = find_symbol(text, tokens, at, guarded=lexicon.guarded)
-    if listed is None and symbol is None:
-        return at, _read_unlisted_drug(text, tokens, at)
-    if listed is None or (symbol is not None and symbol[0] > listed.last):
-        terms: tuple[Term, ...] = (Term("gene", symbol[1], 0.0, symbol[1]),) if symbol else ()
-        hit = Hit(at, symbol[0] if symbol else at, terms)
-    else:
-        hit = Hit(at, listed.last, _prefer(listed.terms))
-    start, end = tokens[hit.first].start, tokens[hit.last].end
-    written = text[start:end]
-    term = hit.terms[0]
-    if term.kind == "nothing" or (
-        term.kind == "gene" and (written in explained or _is_cell(text, written, end))
-    ):
-        return hit.last, []
-    if term.kind == "gene" and text[max(0, start - 5) : start].lower() in {"anti-", " anti"}:
-        stain = _STAIN.search(text, max(0, start - _STAIN_REACH), end + _STAIN_REACH)
-        return hit.last, [] if stain else [Match(start, end, written, "drug", f"anti-{written}")]
-    return hit.last, [Match(start, end, written, one.kind, one.target) for one in hit.terms]
-
-
-def _prefer(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Return the terms of the kind that leads: a drug before a gene before nothing."""
-    kinds = {term.kind for term in terms}
-    lead = next(kind for kind in ("drug", "gene", "nothing") if kind in kinds)
-    chosen = {term.target: term for term in terms if term.kind == lead}
-    return tuple(chosen.values())[:1]
-
-
-def _is_cell(text: str, written: str, end: int) -> bool:
-    return written in _CELL_MARKS and _CELL.match(text, end) is not None
-
-
-def _read_unlisted_drug(text: str, tokens: Sequence[Token], at: int) -> list[Match]:
-    token = tokens[at]
-    if is_drug_name(token.text):
-        return [Match(token.start, token.end, token.text, "drug", token.text.lower())]
-    last = at + 1 if at + 1 < len(tokens) and text[token.end : tokens[at + 1].start] == "-" else at
-    for end in (last, at):
-        written = text[token.start : tokens[end].end]
-        beside = [*tokens[max(at - _CODE_REACH, 0) : at], *tokens[end + 1 : end + 1 + _CODE_REACH]]
-        if _CODE.match(written) and any(_CODE_CUE.match(one.text.lower()) for one in beside):
-            return [Match(token.start, tokens[end].end, written, "drug", written)]
-    return []
+    for span in find_names(text, tokens, lexicon):
+        kind: Kind = "drug" if span.kind == "drug" else "gene"
+        yield Match(span.start, span.end, text[span.start : span.end], kind, span.name)
 
 
 def _drop_covered_classes(names: Sequence[Match], base: EvidenceBase) -> list[Match]:
@@ -384,7 +244,7 @@ def _find_mechanisms(
     text: str, tokens: Sequence[Token], lexicon: Lexicon, names: Sequence[Match], weigh: _Emphasis
 ) -> Iterator[Match]:
     """Yield terms of mechanisms, as many places of each as count."""
-    closed = [match for match in names if match.kind == "drug" or _RNA.fullmatch(match.term)]
+    closed = [match for match in names if match.kind == "drug" or is_rna(match.term)]
     seen: dict[tuple[str, str], int] = {}
     for hit in find_terms(text, tokens, lexicon.mechanisms):
         start, end = tokens[hit.first].start, tokens[hit.last].end

@@ -13,16 +13,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
+from io import BytesIO
 from typing import TYPE_CHECKING, Final, Literal
 
 import polars as pl
 
 from hccresist.explain.names import fold_name, split_words
+from hccresist.explain.tagger_substances import list_names
 
 if TYPE_CHECKING:
     from hccresist.explain.knowledge import EvidenceBase
 
-Kind = Literal["mechanism", "gene", "drug", "effect", "nothing"]
+Kind = Literal["mechanism", "gene", "drug", "effect", "nothing", "family"]
 
 TAXONOMY_WEIGHT: Final = 3.0
 """Weight of a name or synonym that stands in the taxonomy and not in `mechanism_words.csv`."""
@@ -30,21 +32,29 @@ TAXONOMY_WEIGHT: Final = 3.0
 LONGEST: Final = 7
 """Tokens that a term may have."""
 
+LONGEST_NAME: Final = 14
+"""Tokens that the full name of a gene may have."""
+
+_MARKED: Final = re.compile(r"(?:p|si|sh|sg|oe|t|m|h|s|r)-?([A-Z][A-Z0-9]*[0-9][A-Z0-9]*)")
+_NUMBERED: Final = re.compile(r"[A-Za-z]{2,6}-\d{1,2}[A-Za-z]?")
 _TOKEN: Final = re.compile(r"[(\[][Ll][)\]]|[^\W_]+")
-_JOINT: Final = re.compile(r"[\s\-‐‑‒–−+⁺'’·/]{0,3}")
+_JOINT: Final = re.compile(r"[\s\-‐‑‒–−+⁺'’·/]{0,3}|\(|\)[\s-]?")
 _HYPHEN: Final = re.compile(r"[-‐‑‒–−]?")
 _SHORT: Final = 5
+_TINY: Final = 3
 _STEM: Final = 4
+_NAME_KINDS: Final[Mapping[str, Kind]] = {
+    "drug": "drug", "gene": "gene", "family": "family", "nothing": "nothing"
+}  # fmt: skip
 _TOO_WIDE: Final = frozenset({"therapy (class)"})
 """Labels whose bare name is an everyday word."""
 
 _WORD_GENES: Final = frozenset({"ar", "bad", "bid", "cat", "fas", "kit", "max", "met", "rest", "set", "was"})
 """Genes that have to be in capitals."""
 
-_INN: Final = re.compile(
-    r"^[a-z]{3,}(?:nib|mab|ciclib|parib|vastatin|nostat|platin|rubicin|taxel|rolimus|zomib|trexed|citabine"
-    r"|notecan|lisib|sertib|degib)$"
-)
+_PHOSPHO: Final = frozenset({"perk", "pak", "psrc"})
+"""Folded names that with a small p in front are another protein, phosphorylated (``p-ERK`` is not PERK)."""
+
 _CUE: Final = re.compile(
     r"^(?:genes?|expressi\w+|express\w*|proteins?|mrnas?|knockdown|knockout|silenc\w+"
     r"|overexpress\w*|deficien\w+"
@@ -52,15 +62,6 @@ _CUE: Final = re.compile(
     r"|down-?regulat\w+|loss|transcript\w*|deplet\w+|receptors?|kinase|mediated|positive|negative"
     r"|activat\w+"
     r"|amplif\w+|polymorphism\w*|lncrnas?)$"
-)
-_NO_GENE_NOUN: Final = re.compile(
-    r"(?:survival|ratio|carcinoma|cancer|cells?|diseases?|rates?|interval|therapy|responses?"
-    r"|index|score|tumou?rs?|imaging"
-    r"|resistance|treatment|syndrome|failure|criteria|volume|events?|patients?|group|control|medium|assay"
-    r"|analysis|regression|chain reaction|curve|progression|thrombus|thrombosis|transplantation|resection"
-    r"|ablation|embolization|chemoembolization|chemotherapy|radiotherapy|transition|stress|microenvironment"
-    r"|model|database|ontology|atlas|transition|nanoparticles?|system|acid|species)$",
-    re.IGNORECASE,
 )
 
 
@@ -127,11 +128,20 @@ class Lexicon:
         Terms that stand for mechanisms.
     guarded
         Symbols of genes that are words too, in capitals.
+    known
+        Symbols of genes that the base or our lists name.
+    drugs
+        Names of drugs of one word, in small letters, with what they stand for.
+    targets
+        Symbols of genes against which antibodies are given.
     """
 
     names: Words
     mechanisms: Words
     guarded: frozenset[str]
+    known: frozenset[str]
+    drugs: Mapping[str, str]
+    targets: frozenset[str]
 
 
 @lru_cache(maxsize=20_000)
@@ -174,19 +184,18 @@ def build_lexicon(base: EvidenceBase) -> Lexicon:
     words += [term for term in _list_taxonomy(base) if _fold(term.written) not in known]
     names = [*_list_drugs(base), *_list_genes(base)]
     names += [
-        Term(_kind(row["kind"]), row["stands_for"], 0.0, row["term"])
+        Term(_NAME_KINDS[row["kind"]], row["stands_for"], 0.0, row["term"])
         for row in own
-        if row["kind"] in {"drug", "gene", "nothing"}
+        if row["kind"] in _NAME_KINDS
     ]
     return Lexicon(
         names=_index(names),
         mechanisms=_index(words),
         guarded=frozenset(row["term"].upper() for row in own if row["kind"] == "word"),
+        targets=frozenset(row["term"] for row in own if row["kind"] == "target"),
+        known=frozenset(term.target for term in names if term.kind == "gene"),
+        drugs=list_names((term.written, term.target) for term in names if term.kind == "drug"),
     )
-
-
-def _kind(word: str) -> Kind:
-    return "drug" if word == "drug" else "gene" if word == "gene" else "nothing"
 
 
 def _index(terms: Sequence[Term]) -> Words:
@@ -226,10 +235,10 @@ def is_written_alike(term: Term, written: str) -> bool:
     """Return whether a stretch of text is written as a term may be.
 
     1. An acronym has to be in capitals (``TAM``, not ``tam``); a plural s is free. 2. Genes may be in any
-    case (``Akt``), but a short name has to hold a capital (``Snail``, not ``snail``), and one that is a
-    word has to be in capitals (``MET``). 3. A drug of up to four letters has to be
-    written exactly so (``5-FU``). 4. A short name may not be put together over a space, and
-    no name over a slash that it does not have.
+    case (``Akt``), but one of three letters has to be written as listed or in capitals, a short name has
+    to hold a capital (``Snail``, not ``snail``; ``c-myc`` is free), and one that is a word has to be in
+    capitals (``MET``). 3. A drug of up to four letters has to be written exactly so (``5-FU``). 4. A short
+    name may not be put together over a space, and no name over a slash that it does not have.
     """
     key = _fold(term.written)
     if "/" in written and "/" not in term.written:
@@ -240,9 +249,21 @@ def is_written_alike(term: Term, written: str) -> bool:
         return False
     if term.kind == "drug" and re.search(r"\d|-", term.written):
         return True
-    if term.kind == "gene" and key not in _WORD_GENES:
-        return not (len(key) <= _SHORT and key.isalpha() and written.islower())
+    if term.kind in {"gene", "family"}:
+        return _is_gene_alike(term, written, key)
     return not _is_acronym(term.written) or _is_acronym(written)
+
+
+def _is_gene_alike(term: Term, written: str, key: str) -> bool:
+    """Return whether a stretch of text is written as the name of a gene may be."""
+    if key in _PHOSPHO and written.startswith("p"):
+        return False
+    if key in _WORD_GENES:
+        return not _is_acronym(term.written) or _is_acronym(written)
+    if len(key) <= _TINY and key.isalpha():
+        return written in {term.written, key.upper()}
+    low = len(key) <= _SHORT and key.isalpha() and written.islower()
+    return not low or written.startswith("c-")
 
 
 def _straight(text: str) -> str:
@@ -277,10 +298,22 @@ def find_terms(text: str, tokens: Sequence[Token], words: Words) -> list[Hit]:
     return hits
 
 
-def find_longest(text: str, tokens: Sequence[Token], at: int, *, words: Words) -> Hit | None:
-    """Return the longest term that begins at a token; none where there is none."""
-    keys = list(_grow(text, tokens, at))
-    for length in range(len(keys), 0, -1):
+def find_longest(
+    text: str, tokens: Sequence[Token], at: int, *, words: Words, keys: Sequence[str] | None = None
+) -> Hit | None:
+    """Return the longest term that begins at a token; none where there is none.
+
+    Parameters
+    ----------
+    text, tokens, at
+        Text, its tokens, and the token.
+    words
+        Terms.
+    keys
+        What `grow` returns for the token, if it is known.
+    """
+    keys = grow(text, tokens, at) if keys is None else keys
+    for length in range(min(len(keys), LONGEST), 0, -1):
         last = at + length - 1
         written = text[tokens[at].start : tokens[last].end]
         before = len(keys[length - 2]) if length > 1 else 0
@@ -290,10 +323,10 @@ def find_longest(text: str, tokens: Sequence[Token], at: int, *, words: Words) -
     return None
 
 
-def _grow(text: str, tokens: Sequence[Token], at: int) -> list[str]:
+def grow(text: str, tokens: Sequence[Token], at: int, *, most: int = LONGEST) -> list[str]:
     """Return the folded forms of one token, two tokens and so on, as far as they may be joined."""
     keys = [tokens[at].fold]
-    for last in range(at + 1, min(at + LONGEST, len(tokens))):
+    for last in range(at + 1, min(at + most, len(tokens))):
         if not _joins(text, tokens, last - 1, last):
             break
         keys.append(keys[-1] + tokens[last].fold)
@@ -328,44 +361,53 @@ def _look_up(key: str, written: str, words: Words, *, before: int) -> tuple[Term
 def _look_up_number(key: str, whole: Terms) -> tuple[Term, ...]:
     """Return the terms of a plural, or of a singular whose plural is listed."""
     if not key.endswith("s"):
-        return whole.get(key + "s", ())
+        return whole.get(key + "s", ()) if len(key) > _TINY else ()
     return whole.get(key[:-1]) or (whole.get(key[:-3] + "y", ()) if key.endswith("ies") else ())
 
 
-def is_drug_name(word: str) -> bool:
-    """Return whether a word ends as the international names of anticancer drugs do.
-
-    Examples
-    --------
-    >>> [is_drug_name(word) for word in ("tepotinib", "relatlimab", "thermostat")]
-    [True, True, False]
-    """
-    return _INN.match(word.lower()) is not None
-
-
 def find_symbol(
-    text: str, tokens: Sequence[Token], at: int, *, guarded: frozenset[str]
+    text: str, tokens: Sequence[Token], at: int, *, lexicon: Lexicon
 ) -> tuple[int, str, str] | None:
     """Return last token, symbol and way of the longest HGNC name that begins at a token.
 
     The name has to be written as a symbol is: capitals, or one capital with a digit (``Mettl3``, an
-    approved symbol only). An approved symbol of three letters or more counts, and any other name with
-    a digit and four characters. Names that are words too, and other names without a digit, count only
-    beside a word such as *gene*, *expression* or *knockdown*.
+    approved symbol only); a hyphen before its number (``FLT-3``) and a mark of its state before it
+    (``pSTAT3``, ``siMETTL3``) are free. An approved symbol of four letters or more counts, and any other name
+    with a digit and four characters. Names that are words too, symbols of three letters that our
+    lists do not name, and other names without a digit count only beside a word such as *gene*,
+    *expression* or *knockdown*.
     """
     symbols = read_symbols()
     best: tuple[int, str, str] | None = None
     for last in range(at, min(at + 3, len(tokens))):
         if last > at and not _HYPHEN.fullmatch(text, tokens[last - 1].end, tokens[last].start):
             break
-        written = _straight(text[tokens[at].start : tokens[last].end])
+        written = _bare(_straight(text[tokens[at].start : tokens[last].end]), symbols)
         found = symbols.get(written.upper())
         if found is None or not _is_symbol(written, found[1]):
             continue
-        safe = _is_safe(written, found[1]) and written.upper() not in guarded
-        if safe or _has_cue(tokens, at, last):
+        safe = _is_safe(written, found, lexicon)
+        if (safe or _has_cue(tokens, at, last)) and not _goes_on(text, tokens, last, written=written):
             best = (last, *found)
     return best
+
+
+def _bare(written: str, symbols: Mapping[str, tuple[str, str]]) -> str:
+    """Return a name without a mark of its state and without a hyphen that its symbol does not have."""
+    marked = _MARKED.fullmatch(written)
+    if marked and symbols.get(marked[1], ("", ""))[1] == "approved":
+        return marked[1]
+    joined = _NUMBERED.fullmatch(written)
+    plain = written.replace("-", "")
+    return plain if joined and written.upper() not in symbols and plain.upper() in symbols else written
+
+
+def _goes_on(text: str, tokens: Sequence[Token], last: int, *, written: str) -> bool:
+    """Return whether a name without a number is only the beginning of another (``FLT`` of ``FLT-9``)."""
+    if any(c.isdigit() for c in written) or last + 1 >= len(tokens):
+        return False
+    between = text[tokens[last].end : tokens[last + 1].start]
+    return between == "-" and re.fullmatch(r"\d{1,2}[A-Z]?", tokens[last + 1].text) is not None
 
 
 def _is_symbol(written: str, how: str) -> bool:
@@ -373,37 +415,42 @@ def _is_symbol(written: str, how: str) -> bool:
         return False
     if re.fullmatch(r"[A-Z0-9-]+|C\d+orf\d+", written):
         return True
-    return how == "approved" and re.fullmatch(r"[A-Z][a-z]{2,}\d+[a-z]?\d?", written) is not None
+    return how == "approved" and re.fullmatch(r"[A-Z][a-z]{1,}[a-z]*\d+[a-z]?\d?[A-Z]?", written) is not None
 
 
-def _is_safe(written: str, how: str) -> bool:
-    if how == "approved":
-        return True
+def _is_safe(written: str, found: tuple[str, str], lexicon: Lexicon) -> bool:
+    if written.upper() in lexicon.guarded:
+        return False
+    if found[1] == "approved":
+        return len(written) > 3 or any(c.isdigit() for c in written) or found[0] in lexicon.known
     return len(written) >= 4 and any(c.isdigit() for c in written)
+
+
+@cache
+def read_full_names() -> Mapping[str, str]:
+    """Return full names of genes, folded, with their symbols (HGNC)."""
+    raw = (files("hccresist") / "data" / "gene_names.parquet").read_bytes()
+    return dict(pl.read_parquet(BytesIO(raw)).select("key", "symbol").iter_rows())
+
+
+def find_full_name(keys: Sequence[str], at: int) -> tuple[int, str] | None:
+    """Return last token and symbol of the longest full name of a gene that begins at a token.
+
+    Parameters
+    ----------
+    keys
+        What `grow` returns for the token.
+    at
+        The token.
+    """
+    names = read_full_names()
+    for length in range(len(keys), 0, -1):
+        symbol = names.get(keys[length - 1])
+        if symbol:
+            return at + length - 1, symbol
+    return None
 
 
 def _has_cue(tokens: Sequence[Token], first: int, last: int) -> bool:
     beside = [*tokens[max(first - 1, 0) : first], *tokens[last + 1 : last + 2]]
     return any(_CUE.match(token.text.lower()) for token in beside)
-
-
-def find_abbreviations(text: str) -> frozenset[str]:
-    """Return abbreviations that the text explains as something other than a gene.
-
-    ``overall survival (OS)`` explains OS: the letters begin the words before the bracket, and the last
-    of these words is no protein.
-
-    Examples
-    --------
-    >>> sorted(find_abbreviations("objective response rate (ORR) and fatty acid synthase (FASN)"))
-    ['ORR']
-    """
-    found: set[str] = set()
-    for bracket in re.finditer(r"\(([A-Z][A-Za-z0-9-]{1,7})\)", text):
-        letters = [c.lower() for c in bracket[1].rstrip("s") if c.isalpha()]
-        before = re.findall(r"[A-Za-z]+", text[max(0, bracket.start() - 120) : bracket.start()])
-        words = before[-len(letters) :]
-        begins = len(words) == len(letters) and words[0][0].lower() == letters[0]
-        if begins and _NO_GENE_NOUN.search(words[-1]):
-            found |= {bracket[1], bracket[1].rstrip("s")}
-    return frozenset(found)
