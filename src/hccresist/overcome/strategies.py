@@ -295,6 +295,7 @@ def _row(look: _Look, one: Scored, *, rank: int) -> Row:
         "strategy": strategy.name,
         "drugs": ";".join(strategy.drugs),
         "mechanism_id": strategy.mechanism_id,
+        "targets": ";".join(map(str, strategy.targets)),
         "score": one.parts.score,
         **one.parts.record(),
         "stage": strategy.stage,
@@ -320,7 +321,7 @@ def _columns_of_gain(gain: Gain | None) -> Row:
 
 
 def _row_of_nothing(patient: str | None, told: str) -> Row:
-    texts = ("strategy", "drugs", "mechanism_id", "stage", "line", "result", "source")
+    texts = ("strategy", "drugs", "mechanism_id", "targets", "stage", "line", "result", "source")
     blanks = ("evidence_for", "evidence_against", "why", "against", "contraindications")
     return {
         "patient_id": patient,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hccresist.explain.knowledge import EvidenceBase
@@ -59,7 +59,7 @@ class Matcher:
             if contested == "yes"
             for record in records
         }
-        self._shared: dict[tuple[str, str], frozenset[str]] = {}
+        self._weights: dict[tuple[str, str, str], float] = {}
 
     def match(self, strategy: Strategy, tumour: Tumour | None, situation: Situation) -> Match:
         """Return how a strategy meets a tumour; nothing where there is no tumour."""
@@ -86,24 +86,28 @@ class Matcher:
     def _resist(self, strategy: Strategy, tumour: Tumour) -> tuple[float, tuple[Speech, ...]]:
         """Return how strongly what is on resists the strategy's drugs, and who says so."""
         told = [
-            (round(self._weigh_speech(strategy, speech, tumour), 3), speech)
+            (round(self._weigh(strategy, speech) * strength, 3), speech)
             for speech in tumour.speeches
-            if speech.resists and not addresses(strategy, speech) and self._share(strategy, speech)
+            if speech.resists and (strength := tumour.strength_of(speech.feature))
         ]
         ranked = sorted((one for one in told if one[0] > 0), key=lambda one: (-one[0], one[1].record_id))
         return (ranked[0][0] if ranked else 0.0), tuple(speech for _, speech in ranked)
 
-    def _share(self, strategy: Strategy, speech: Speech) -> frozenset[str]:
-        key = (strategy.strategy_id, speech.record_id)
-        if key not in self._shared:
-            drugs = self._drugs.get(speech.record_id, ())
-            self._shared[key] = overlap_drugs(strategy.drugs, drugs, self._base.names.classes)
-        return self._shared[key]
+    def _weigh(self, strategy: Strategy, speech: Speech) -> float:
+        """Return the weight of a finding against a strategy, whoever the patient is; 0 where it has none."""
+        key = (strategy.strategy_id, speech.record_id, speech.feature)
+        if key not in self._weights:
+            self._weights[key] = 0.0 if addresses(strategy, speech) else self._weigh_drugs(strategy, speech)
+        return self._weights[key]
 
-    def _weigh_speech(self, strategy: Strategy, speech: Speech, tumour: Tumour) -> float:
+    def _weigh_drugs(self, strategy: Strategy, speech: Speech) -> float:
+        drugs = self._drugs.get(speech.record_id, ())
+        shared = overlap_drugs(strategy.drugs, drugs, self._base.names.classes)
+        if not shared:
+            return 0.0
         weigh = read_weights()
-        weight = weigh("level", speech.level) * tumour.strength_of(speech.feature)
-        if len(self._share(strategy, speech)) < len(strategy.drugs):
+        weight = weigh("level", speech.level)
+        if len(shared) < len(strategy.drugs):
             weight *= weigh("strength", "one_of_several")
         if speech.record_id in self._contested:
             weight *= weigh("strength", "contested")
@@ -142,12 +146,3 @@ def compare_aetiology(strategy: Strategy, situation: Situation) -> str:
     if not situation.aetiology:
         return "unknown"
     return "same" if strategy.aetiology in situation.aetiology else "other"
-
-
-def count_found(matches: Iterable[Mapping[str, Match]]) -> dict[str, int]:
-    """Return the number of patients in whom each strategy addresses something that is on."""
-    counts: dict[str, int] = {}
-    for of_patient in matches:
-        for key, match in of_patient.items():
-            counts[key] = counts.get(key, 0) + (match.found > 0)
-    return counts

@@ -40,6 +40,8 @@ class Situation:
         Pseudonym.
     had
         Drugs so far by the names of the base, in order of line.
+    covered
+        These drugs and the class labels that cover them.
     had_classes
         Class of a drug to the drugs of that class so far.
     next_line
@@ -58,6 +60,7 @@ class Situation:
 
     patient_id: str
     had: tuple[str, ...] = ()
+    covered: frozenset[str] = frozenset()
     had_classes: Mapping[str, tuple[str, ...]]
     next_line: int | None
     resistance: str = ""
@@ -96,6 +99,7 @@ def read_situations(
         found[patient] = Situation(
             patient_id=patient,
             had=had,
+            covered=frozenset(had).union(*(base.names.classes.get(drug, frozenset()) for drug in had)),
             had_classes=_group_classes(had, classes),
             next_line=None if treated is None else lines.get(patient, 0) + 1,
             resistance=resistance.get(patient, ""),

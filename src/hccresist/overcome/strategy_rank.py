@@ -117,7 +117,7 @@ def _fit_drugs(strategy: Strategy, situation: Situation) -> dict[str, str]:
         return {}
     if situation.next_line is None:
         return {"after_unknown": "unknown"}
-    return {} if strategy.after & had else {"after_other": "indirect"}
+    return {} if strategy.after & situation.covered else {"after_other": "indirect"}
 
 
 def _fit_tumour(strategy: Strategy, match: Match, *, looked: bool) -> dict[str, str]:

@@ -32,6 +32,7 @@ class Strategies(dy.Schema):
     mechanism_id = dy.String(
         description="mechanism that it addresses; empty in the row that nothing is supported"
     )
+    targets = dy.String(description="genes that it aims at, separated by ;; empty where it aims at none")
     addresses = dy.Enum(
         ADDRESSES,
         nullable=True,

@@ -10,7 +10,7 @@ the cohort is its own reference; an alteration has 1.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
@@ -96,6 +96,8 @@ class Tumour:
         Genes that were looked at for alterations.
     reference
         Expression was held against a reference; none where there is no expression with a z.
+    strengths
+        Feature of `evidence_matches` to its strength.
     """
 
     patient_id: str
@@ -105,15 +107,17 @@ class Tumour:
     scored: set[str] = field(default_factory=set[str])
     called: set[str] = field(default_factory=set[str])
     reference: bool | None = None
+    strengths: dict[str, float] = field(default_factory=dict[str, float])
 
     def add(self, sign: Sign) -> None:
         """Keep a sign, unless a stronger one of the same kind and name is there."""
         key = (sign.kind, sign.name, sign.loss)
         self.signs[key] = max(sign, self.signs.get(key, sign))
+        self.strengths[sign.feature] = max(sign.strength, self.strengths.get(sign.feature, 0.0))
 
     def strength_of(self, feature: str) -> float:
         """Return the strength of a feature of `evidence_matches`; 0 where it is not on."""
-        return max((sign.strength for sign in self.signs.values() if sign.feature == feature), default=0.0)
+        return self.strengths.get(feature, 0.0)
 
 
 def read_tumours(tables: Mapping[str, pl.DataFrame]) -> dict[str, Tumour]:
@@ -252,10 +256,3 @@ def _read_gene(feature: str, reason: str) -> Sign | None:
 def _signed(z: float) -> str:
     rounded = round(z, 1)
     return f"−{-rounded:g}" if rounded < 0 else f"+{rounded:g}"
-
-
-def list_mechanisms(tumours: Iterable[Tumour]) -> Iterator[tuple[str, str]]:
-    """Yield patient and mechanism for each mechanism that is on by its sets or an alteration, each once."""
-    for tumour in tumours:
-        for mechanism in sorted({name for sign in tumour.signs.values() for name in sign.mechanisms}):
-            yield tumour.patient_id, mechanism

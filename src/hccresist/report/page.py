@@ -27,13 +27,14 @@ from hccresist.report.sections import (
     resistance,
     response,
     sources,
+    strategies,
     survival,
     tumour,
 )
 from hccresist.study.study import Study
 
 _MESSAGE_LENGTH: Final = 500
-_SCRIPTS: Final = ("script.js", "timeline.js", "card.js", "patients.js")
+_SCRIPTS: Final = ("script.js", "timeline.js", "card.js", "plans.js", "patients.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +149,14 @@ SECTIONS: Final = (
         "Which mechanism, alteration, marker or pattern goes with response, resistance or survival in this "
         "cohort.",
         associations.build,
+    ),
+    Section(
+        "overcome",
+        "Strategies",
+        "What might overcome it",
+        "Published strategies, ranked by what is on in these tumours, with reasons, sources and what speaks "
+        "against them. Research only.",
+        strategies.build,
     ),
     Section(
         "patients",

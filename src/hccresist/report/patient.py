@@ -15,6 +15,7 @@ import polars as pl
 from hccresist.report import words
 from hccresist.report.card import make_cards
 from hccresist.report.facts import Facts
+from hccresist.report.plans import make_plans
 
 MAX_PATIENTS: Final = 2000
 MAX_ROWS: Final = 60_000
@@ -95,7 +96,8 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
         note], ``best`` [view, best, confirmed, best day, response day, progression day] and
         ``visits`` [view, day, overall, target, non-target, new lesion, sum, new sum, % from baseline,
         % from nadir, rule, reason]. Where the study has omics: omics (what `make_cards` says is shared),
-        and ``cards`` of the patients who have any.
+        and ``cards`` of the patients who have any. Where it has strategies: plans (what `make_plans` says is
+        shared), and ``plan`` of the patients who have one.
     """
     lexicon = _Lexicon()
     view_of = {(view.criterion, view.reader): i for i, view in enumerate(facts.views)}
@@ -110,6 +112,7 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
     ends = _group(_rows(facts.study.table("survival"), ids), _end)
     people = _group(_rows(facts.study.patients, ids), _facts_of)
     omics, cards = make_cards(facts, ids)
+    shared, plans = make_plans(facts, ids)
     patients = [
         {
             "id": patient,
@@ -122,6 +125,7 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
             "visits": visits.get(patient, []),
         }
         | ({"cards": cards[patient]} if patient in cards else {})
+        | ({"plan": plans[patient]} if patient in plans else {})
         for patient in ids
     ]
     return {
@@ -132,7 +136,7 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
         "words": list(lexicon.positions),
         "tones": {word: words.response_tone(word) for word in lexicon.positions if word in words.TONE_OF},
         "patients": patients,
-    } | ({} if omics is None else {"omics": omics})
+    } | {name: found for name, found in (("omics", omics), ("plans", shared)) if found is not None}
 
 
 def _rows(frame: pl.DataFrame | None, ids: tuple[str, ...], *order: str) -> Iterator[dict[str, Any]]:

@@ -33,6 +33,7 @@ function fillPatient(details) {
   if (dated) holder.append(drawTimeline(data, patient, page.reader, holder.clientWidth - 4));
   else holder.replaceWith(makeElement("p", { class: "note" }, "Nothing with a date is recorded of this patient."));
   body.append(makeEnd(patient, details.id));
+  if (patient.plan) body.append(makePlans(data.plans, patient.plan));
   for (const card of cards) body.append(makeCard(data.omics, card));
   const order = data.views.map((view, at) => ({ at, criterion: view[0], reader: view[1], label: view[2], unit: view[3] }));
   const lead = order.filter((v) => v.criterion === page.criterion && v.reader === page.reader);
