@@ -36,6 +36,7 @@ LONGEST_NAME: Final = 14
 """Tokens that the full name of a gene may have."""
 
 _MARKED: Final = re.compile(r"(?:p|si|sh|sg|oe|t|m|h|s|r)-?([A-Z][A-Z0-9]*[0-9][A-Z0-9]*)")
+_MIXED: Final = re.compile(r"(?=.{4})[A-Z][A-Za-z]+\d+[A-Za-z]?\d?[A-Z]?")
 _NUMBERED: Final = re.compile(r"[A-Za-z]{2,6}-\d{1,2}[A-Za-z]?")
 _TOKEN: Final = re.compile(r"[(\[][Ll][)\]]|[^\W_]+")
 _JOINT: Final = re.compile(r"[\s\-‐‑‒–−+⁺'’·/]{0,3}|\(|\)[\s-]?")
@@ -370,11 +371,11 @@ def find_symbol(
 ) -> tuple[int, str, str] | None:
     """Return last token, symbol and way of the longest HGNC name that begins at a token.
 
-    The name has to be written as a symbol is: capitals, or one capital with a digit (``Mettl3``, an
-    approved symbol only); a hyphen before its number (``FLT-3``) and a mark of its state before it
-    (``pSTAT3``, ``siMETTL3``) are free. An approved symbol of four letters or more counts, and any other name
-    with a digit and four characters. Names that are words too, symbols of three letters that our
-    lists do not name, and other names without a digit count only beside a word such as *gene*,
+    The name has to be written as a symbol is: capitals, or a capital and a number (``Mettl3``,
+    ``BubR1``; an alias with two capitals at least); a hyphen before its number (``FLT-3``) and a mark of its
+    state before it (``pSTAT3``, ``siMETTL3``) are free. An approved symbol of four letters or more counts,
+    and any other name with a digit and four characters. Names that are words too, symbols of three letters
+    that our lists do not name, and other names without a digit count only beside a word such as *gene*,
     *expression* or *knockdown*.
     """
     symbols = read_symbols()
@@ -415,7 +416,10 @@ def _is_symbol(written: str, how: str) -> bool:
         return False
     if re.fullmatch(r"[A-Z0-9-]+|C\d+orf\d+", written):
         return True
-    return how == "approved" and re.fullmatch(r"[A-Z][a-z]{1,}[a-z]*\d+[a-z]?\d?[A-Z]?", written) is not None
+    if _MIXED.fullmatch(written) is None:
+        return False
+    capitals = sum(c.isupper() for c in written)
+    return how == "approved" or (capitals >= 2 and len(written) >= _SHORT)
 
 
 def _is_safe(written: str, found: tuple[str, str], lexicon: Lexicon) -> bool:
