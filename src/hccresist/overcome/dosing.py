@@ -243,26 +243,26 @@ def make_treatment(courses: Mapping[str, Course], stops: Sequence[float] | Array
     starts = [course.starts for course in courses.values()]
     times = np.unique(np.concatenate([wanted, *starts]))
     times = times[(times >= wanted[0]) & (times <= wanted[-1])]
-    rippled = any(course.ripples.any() for course in courses.values())
-    shares: Array = PHASES[1] if rippled else np.ones(1)
-    terms = np.zeros((max(times.size - 1, 1), shares.size, max(len(courses), 1), TERMS, 2))
+    count, drugs_given = max(times.size - 1, 1), max(len(courses), 1)
+    terms = np.zeros((count, drugs_given, TERMS, 2))
+    ripples = np.zeros((count, drugs_given, PHASES.moments.size))
     for i, course in enumerate(courses.values()):
-        terms[:, :, i] = _based(course, times[: terms.shape[0]], phases=shares.size)
+        terms[:, i], ripples[:, i] = _based(course, times[:count])
     none = np.zeros((1, len(read_model().exposures)))
+    longest = max((course.every_days for course in courses.values() if course.ripples.any()), default=0.0)
     weights = np.array([find_weights(drugs[name]) for name in courses]) if courses else none
     asked = tuple(int(k) for k in np.searchsorted(times, wanted))
-    return Treatment(times, asked, Drugs(terms, shares, weights))
+    return Treatment(times, asked, Drugs(terms, ripples, weights, longest))
 
 
-def _based(course: Course, times: Array, *, phases: int) -> Array:
-    """Terms of a course as they are from each time on; shape = (n_times, phases, TERMS, 2)."""
+def _based(course: Course, times: Array) -> tuple[Array, Array]:
+    """Terms of a course as they are from each time on, and ripples of the phases of the day."""
     piece = np.searchsorted(course.starts, times, side="right") - 1
     safe = np.maximum(piece, 0)
     terms = course.terms[safe].copy()
     since = np.maximum(times - course.starts[safe], 0.0)
     terms[:, :, 0] *= np.exp(-terms[:, :, 1] * since[:, None])
-    found = np.repeat(terms[:, None], phases, axis=1)
-    if phases > 1:
-        found[:, :, 0, 0] += course.ripples[safe]  # the first term is the steady one
-    found[piece < 0] = 0.0
-    return found
+    ripples = course.ripples[safe].copy()
+    terms[piece < 0] = 0.0
+    ripples[piece < 0] = 0.0
+    return terms, ripples

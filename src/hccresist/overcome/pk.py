@@ -22,13 +22,56 @@ TERMS: Final = 4
 """Exponential terms of one drug between two stops: steady part, two compartments, gut."""
 SPLIT_CHANGE: Final = 0.01
 """Relative change of clearance over a piece above which it is split."""
+_DENSE: Final = 3.0
 SPLIT_DAYS: Final = 3.5
 """Longest piece of an interval for a drug with saturable clearance (days)."""
-_NODES, _SHARES = np.polynomial.legendre.leggauss(7)
-PHASES: Final = ((_NODES + 1) ** 2 / 4, _SHARES * (_NODES + 1) / 2)
-"""Phases of a dosing interval in the fast mode (0 to 1) and their weights: Gauss-Legendre in the square root
-of the time since the dose, so that the phases are dense where the level peaks."""
-_PIECES: Final = 16
+PHASE_COUNT: Final = 12
+"""Phases of a dosing interval in the fast mode."""
+PIECES: Final = 16
+"""Most pieces of an interval of 28 days."""
+
+
+@dataclass(frozen=True)
+class Phases:
+    """Phases of a dosing interval (0 to 1), over which the effects of tablets are averaged in the fast mode.
+
+    Attributes
+    ----------
+    moments
+        shape = (n + 1,): Gauss-Legendre on a scale on which the phases are dense after the dose, where the level peaks;
+        the last is the moment before the next dose.
+    shares
+        shape = (n,): weights of the phases.
+    swing
+        shape = (n, n + 1): how far the rate of a state in one phase moves the state in each phase away from its mean,
+        per interval: the integral of the rate less its mean, less the mean of that.
+    """
+
+    moments: Array
+    shares: Array
+    swing: Array
+
+
+def make_phases(count: int = PHASE_COUNT) -> Phases:
+    """Make the phases of an interval."""
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    roots = (nodes + 1) / 2
+    moments = np.append(np.expm1(_DENSE * roots), np.expm1(_DENSE)) / np.expm1(_DENSE)
+    shares = weights / 2 * _DENSE * np.exp(_DENSE * roots) / np.expm1(_DENSE)
+    # A rate is a polynomial of the scale u; its integral over time needs the integrals of u^k exp(a u) du.
+    powers = np.arange(count)
+    fine, fine_weights = np.polynomial.legendre.leggauss(2 * count)
+    ends = np.append(roots, 1.0)
+    inner = ends[:, None] * (fine + 1) / 2
+    density = _DENSE * np.exp(_DENSE * inner) / np.expm1(_DENSE) * fine_weights / 2 * ends[:, None]
+    integral = (inner[:, :, None] ** powers * density[:, :, None]).sum(axis=1)
+    integral = integral @ np.linalg.inv(roots[:, None] ** powers)
+    away = integral - moments[:, None] * shares
+    return Phases(moments, shares, (away - shares @ away[:-1]).T)
+
+
+PHASES: Final = make_phases()
+"""Phases of the fast mode."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +143,16 @@ class Course:
     terms
         shape = (n_pieces, TERMS, 2): amplitude (mg/L) and rate (1/day) from the start of the piece.
     ripples
-        shape = (n_pieces, phases): what is added to the level in each phase of the day (fast mode; mg/L).
+        shape = (n_pieces, phases + 1): what is added to the level in each phase of the day, and last at the moment
+        before a dose (fast mode; mg/L).
+    every_days
+        Dosing interval.
     """
 
     starts: Array
     terms: Array
     ripples: Array
+    every_days: float = 1.0
 
     def level(self, days: Sequence[float] | Array) -> Array:
         """Concentration (mg/L) on given days; zero before the first piece."""
@@ -212,7 +259,7 @@ def _pieces(kinetics: Kinetics, start: float, days: float) -> int:
     if kinetics.change:
         change = abs(np.log(kinetics.clearance_at(start + days) / kinetics.clearance_at(start)))
         count = max(count, int(np.ceil(change / SPLIT_CHANGE)))
-    return max(1, min(count, _PIECES * max(1, int(days / 28))))
+    return max(1, min(count, PIECES * max(1, int(days / 28))))
 
 
 def _solve_piece(kinetics: Kinetics, amounts: Array, inflow: float, *, start: float, days: float) -> _Piece:
@@ -263,19 +310,26 @@ def find_course(kinetics: Kinetics, doses: Doses, *, until: float, fast: bool = 
             ripples.append(_ripple(kinetics, piece, inflow=inflow, every_days=doses.every_days))
             amounts = piece.after(days)
     if not starts:
-        return Course(np.zeros(1), np.zeros((1, TERMS, 2)), np.zeros((1, PHASES[0].size)))
-    return Course(np.array(starts), np.array(terms), np.array(ripples))
+        return Course(np.zeros(1), np.zeros((1, TERMS, 2)), np.zeros((1, PHASES.moments.size)))
+    return Course(np.array(starts), np.array(terms), np.array(ripples), doses.every_days)
+
+
+def find_inflows(doses: Doses, *, until: float) -> Doses:
+    """Find the even inflow that doses stand for: `amounts` are mg/day from each day on."""
+    found = _intervals(doses, until, steady=True)
+    days = np.array([day for day, _, _ in found])
+    return Doses(days, np.array([inflow for _, _, inflow in found]), doses.every_days)
 
 
 def _ripple(kinetics: Kinetics, piece: _Piece, *, inflow: float, every_days: float) -> Array:
     """Find the level in each phase of the interval less its mean, where doses stand behind an inflow."""
     if not inflow:
-        return np.zeros(PHASES[0].size)
+        return np.zeros(PHASES.moments.size)
     dose = np.zeros(piece.rates.size)
     dose[-1 if kinetics.absorption else 0] = inflow * every_days
     kept = piece.rates > 0
     rates, first = piece.rates[kept], (piece.projectors @ dose)[kept, 0] / kinetics.volume
-    since = PHASES[0] * every_days
+    since = PHASES.moments * every_days
     return (
         np.exp(-np.outer(since, rates)) / -np.expm1(-rates * every_days) - 1 / (rates * every_days)
     ) @ first

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 from typing import Final
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,9 @@ def philox(key: int, counter: tuple[Words, Words, Words, Words]) -> tuple[Words,
     return c0, c1, c2, c3
 
 
-def draw_uniform(seed: int, patients: NDArray[np.integer], purpose: Purpose, count: int) -> Array:
+def draw_uniform(
+    seed: int, patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer]
+) -> Array:
     """Draw numbers between 0 and 1, never 0 nor 1.
 
     Parameters
@@ -92,13 +95,13 @@ def draw_uniform(seed: int, patients: NDArray[np.integer], purpose: Purpose, cou
         Numbers of the patients; shape = (n_patients,).
     purpose
         What the numbers are for.
-    count
-        Numbers for each patient.
+    which
+        Indices of the numbers of each patient, shape = (count,); or a count: the first so many.
 
     Returns
     -------
     ndarray
-        shape = (n_patients, count); a patient's row does not depend on the other patients, nor on `count`.
+        shape = (n_patients, count); a number depends on seed, patient, purpose and its index alone.
 
     Examples
     --------
@@ -108,21 +111,36 @@ def draw_uniform(seed: int, patients: NDArray[np.integer], purpose: Purpose, cou
     True
     """
     who = np.asarray(patients, dtype=np.uint64)[:, None]
-    which = np.arange(count, dtype=np.uint64)[None, :]
-    shape = np.broadcast_shapes(who.shape, which.shape)
-    zeros = np.zeros(shape, dtype=np.uint64)
-    counter = (zeros + which, zeros + np.uint64(int(purpose)), zeros + who, zeros)
+    wanted = np.arange(which) if isinstance(which, int) else which
+    index = np.asarray(wanted, dtype=np.uint64)[None, :]
+    zeros = np.zeros(np.broadcast_shapes(who.shape, index.shape), dtype=np.uint64)
+    counter = (zeros + index, zeros + np.uint64(int(purpose)), zeros + who, zeros)
     word = philox(seed, counter)[0]
     return ((word >> np.uint64(11)).astype(np.float64) + 0.5) * _TO_UNIT
 
 
-def draw_normal(seed: int, patients: NDArray[np.integer], purpose: Purpose, count: int) -> Array:
+def draw_normal(
+    seed: int, patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer]
+) -> Array:
     """Draw standard normal deviates; arguments and shape as `draw_uniform`."""
     from scipy.special import ndtri  # noqa: PLC0415
 
-    return ndtri(draw_uniform(seed, patients, purpose, count))
+    return ndtri(draw_uniform(seed, patients, purpose, which))
 
 
-def draw_exponential(seed: int, patients: NDArray[np.integer], purpose: Purpose, count: int) -> Array:
+def draw_exponential(
+    seed: int, patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer]
+) -> Array:
     """Draw standard exponential deviates: thresholds of cumulative hazards; as `draw_uniform`."""
-    return -np.log(draw_uniform(seed, patients, purpose, count))
+    return -np.log(draw_uniform(seed, patients, purpose, which))
+
+
+def index_of(name: str) -> int:
+    """Index of a named number (CRC-32 of the name), so that adding names moves no other.
+
+    Examples
+    --------
+    >>> index_of("growth_rate") == index_of("growth_rate")
+    True
+    """
+    return crc32(name.encode())

@@ -1,7 +1,7 @@
 """From the model text to the source of the kernel (`kernel_generated.py`).
 
 ``python -m hccresist.overcome.model.generate`` writes it anew; a test holds the committed file to the text.
-The kernel's functions allocate nothing. Arrays are one-dimensional: patient first, then lesion after lesion.
+The kernel's functions allocate nothing; what tablets change within a day is computed phase by phase. Arrays are one-dimensional: patient first, then lesion after lesion.
 """
 
 from __future__ import annotations
@@ -11,18 +11,30 @@ import hashlib
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from hccresist.overcome.model.parameters import Model, read_model
 from hccresist.overcome.model.text import FOLDER, Formula, Module
+from hccresist.overcome.pk import PHASE_COUNT
 
 KERNEL: Final = FOLDER / "kernel_generated.py"
-INTEGRATOR: Final = FOLDER / "integrate.py"
-_WIDTH: Final = 108
+COMPILED: Final = tuple(FOLDER / f"{name}.py" for name in ("integrate", "ensemble", "settle"))
+"""Modules that Numba compiles, each with the ones before it in it."""
+LEVELS: Final = FOLDER / "levels.py"
+_WIDTH: Final = 104
+LANES: Final = PHASE_COUNT + 4 - PHASE_COUNT % 4
+"""Length of a column of `exposures`: the phases, the moment before a dose, and room to make it a multiple of four."""
+_ELEMENT: Final = re.compile(r"\b[epy]\[[^\]]*\]")
+_JIT: Final = "@njit(cache=True, error_model='numpy', fastmath=FAST)"
 
 _HEAD: Final = '''"""Kernel of the virtual patient: written by `generate` from the model text; do not edit.
 
-Arrays (`state`, `params`, `exposures`, `out`) are float64, one-dimensional; patient first, then each lesion.
+Arrays (`state`, `params`, `out`) are float64, one-dimensional; patient first, then each lesion. `exposures` has
+COLUMNS columns of LANES numbers, one after another: a number for each phase of the day, and one for the moment before a
+dose; columns are the drug effects; rate and value of the state that swings within the day; sums over lesions; rates of the
+states; from SHARES the weights of the phases; from SPREAD, a column for each phase, the swing that a rate brings about.
 """
 
 # ruff: noqa
@@ -31,6 +43,8 @@ Arrays (`state`, `params`, `exposures`, `out`) are float64, one-dimensional; pat
 from math import exp, sqrt
 
 from numba import njit
+
+FAST = {'reassoc', 'contract', 'nsz', 'arcp'}
 '''
 
 
@@ -79,62 +93,249 @@ def _packed(statements: Sequence[str]) -> Iterator[str]:
 def _places(model: Model) -> tuple[dict[str, str], dict[str, str]]:
     """Where shared names and names of one lesion stand in the arrays."""
     shared = {name: f"p[{i}]" for i, name in enumerate(model.names("patient"))}
-    shared |= {exposure.name: f"e[{i}]" for i, exposure in enumerate(model.exposures)}
+    for i, exposure in enumerate(model.exposures):
+        shared[exposure.name] = f"e[{LANES * i} + k]" if exposure.course == "daily" else f"e[{LANES * i}]"
     local = {name: f"p[q + {i}]" for i, name in enumerate(model.names("lesion"))}
     return shared, local
 
 
-def _lesion(model: Model, *, goals: Sequence[str], writes: Mapping[str, Formula | str]) -> list[str]:
-    """Body of a function on one lesion: states, rules, what is written, and the sums it hands back."""
-    module, patient = model.lesion, model.patient
+def _column(model: Model, number: int) -> str:
+    """Place of a column of the phases behind the drug effects: see `_columns`."""
+    return f"e[{LANES * (len(model.exposures) + number)} + k]"
+
+
+def _columns(model: Model) -> dict[str, int]:
+    """Where the columns behind the drug effects start, and how many there are in all, the effects not counted."""
+    sums = 2
+    rates = sums + len(model.patient.sums)
+    shares = rates + max(len(model.lesion.states), len(model.patient.states))
+    spread = shares + 1
+    return {
+        "swing": 0,
+        "swung": 1,
+        "sums": sums,
+        "rates": rates,
+        "shares": shares,
+        "spread": spread,
+        "end": spread + PHASE_COUNT,
+    }
+
+
+@dataclass(frozen=True)
+class _Body:
+    """What a function on one module computes.
+
+    Attributes
+    ----------
+    places
+        Array elements of the names that are not local; `k` is the phase of the day.
+    states
+        Array elements of the states.
+    writes
+        Formula, or name of a rule, of each element written.
+    sums
+        Names that are added up over the lesions.
+    first
+        Where `out` starts.
+    """
+
+    model: Model
+    module: Module
+    places: Mapping[str, str]
+    states: Mapping[str, str]
+    writes: Sequence[Formula | str]
+    sums: Sequence[str] = ()
+    first: str = ""
+
+    def steady(self) -> Iterator[str]:
+        """Lines for a day of one phase."""
+        rules = self._rules()
+        yield "    k = 0"
+        yield from _packed([*self._loads(rules), *self._sets(rules), *self._add()])
+        yield from self._results(set())
+
+    def day(self) -> Iterator[str]:
+        """Lines that find means over the phases of the day; what is the same all day is computed once.
+
+        Loops over phases have a fixed length and touch no array but `e`, so that the compiler makes them vectors.
+        """
+        daily, rules = self._daily(), self._rules()
+        yield from _packed([*self._loads(rules), *self._sets([r for r in rules if r not in daily])])
+        if self.module.ripple:
+            yield from self._swing(daily, moment=False)
+        at = _columns(self.model)
+        moving = [(i, write) for i, write in enumerate(self.writes) if _moves(write, daily)]
+        inner = [f"{self.module.ripple} = {_column(self.model, 1)}"] if self.module.ripple else []
+        inner += self._sets([rule for rule in rules if rule in daily])
+        inner += [
+            f"{_column(self.model, at['rates'] + i)} = {_column(self.model, at['shares'])} * ({self._text(write)})"
+            for i, write in moving
+        ]
+        yield from _hoisted([*inner, *self._add()])
+        yield f"    {' = '.join(f'r{i}' for i, _ in moving)} = 0.0"
+        yield f"    for k in range({PHASE_COUNT}):"
+        adds = [f"r{i} += {_column(self.model, at['rates'] + i)}" for i, _ in moving]
+        yield from (f"    {line}" for line in _packed(adds))
+        yield from self._results({f"r{i}" for i, _ in moving})
+
+    def moment(self) -> Iterator[str]:
+        """Lines that find the writes at the moment before a dose, which is the last phase of the arrays."""
+        rules = self._rules()
+        yield from _packed(self._loads(rules))
+        if self.module.ripple:
+            daily = self._daily()
+            yield "    if many:"
+            early = self._sets([rule for rule in self._rate_rules() if rule not in daily])
+            yield from (f"    {line}" for line in _packed(early))
+            yield from (f"    {line}" for line in self._swing(daily, moment=True))
+        yield f"    k = {PHASE_COUNT}"
+        yield from _packed([*self._sets(rules), *self._add()])
+        yield from self._results(set())
+
+    def _swing(self, daily: frozenset[str], *, moment: bool) -> Iterator[str]:
+        """Lines that find the swinging state in each phase, or before a dose, from its rate in each phase."""
+        state, calm = self.module.ripple, self.model.daily(self.module)
+        rules = self._rate_rules()
+        yield from _packed(self._sets([rule for rule in rules if rule in daily and rule not in calm]))
+        rate = f"{_column(self.model, 0)} = {_placed(self.module.rates[state], self.places)}"
+        each = [*self._sets([rule for rule in rules if rule in calm]), rate]
+        # Names of their own: a name that lives on after the loop would keep it from becoming vectors.
+        own = re.compile(rf"\b({'|'.join(rule for rule in rules if rule in calm)})\b")
+        yield from _hoisted([own.sub(r"\1_k", line) for line in each])
+        swing = LANES * len(self.model.exposures)
+        spread = LANES * (len(self.model.exposures) + _columns(self.model)["spread"])
+        if moment:
+            yield f"    for j in range({PHASE_COUNT}):"
+            yield f"        {state} += e[{spread} + {LANES} * j + {PHASE_COUNT}] * e[{swing} + j]"
+            yield f"    {state} = max({state}, 0.0)"
+            return
+        yield f"    for k in range({PHASE_COUNT}):"
+        yield f"        {_column(self.model, 1)} = {state}"
+        yield f"    for j in range({PHASE_COUNT}):"
+        yield f"        moved = e[{swing} + j]"
+        yield f"        for k in range({PHASE_COUNT}):"
+        yield f"            {_column(self.model, 1)} += e[{spread} + {LANES} * j + k] * moved"
+        yield f"    for k in range({PHASE_COUNT}):"
+        yield f"        {_column(self.model, 1)} = max({_column(self.model, 1)}, 0.0)"
+
+    def _add(self) -> list[str]:
+        """Statements that add to the sums of a phase."""
+        return [f"{_column(self.model, 2 + i)} += {name}" for i, name in enumerate(self.sums)]
+
+    def _daily(self) -> frozenset[str]:
+        """Rules that change within the day: by drugs, by the swinging state, by sums over lesions."""
+        return self.model.daily(self.module, beside=(self.module.ripple, *self.module.sums))
+
+    def _goals(self) -> list[str]:
+        """Names that are wanted."""
+        goals = [*self.sums]
+        for write in self.writes:
+            goals += [write] if isinstance(write, str) else write.names
+        return goals
+
+    def _rules(self) -> list[str]:
+        """Rules that are needed, in order."""
+        return _wanted(self.module, self._goals())
+
+    def _rate_rules(self) -> list[str]:
+        """Rules that the rate of the swinging state needs."""
+        return _wanted(self.module, self.module.rates[self.module.ripple].names)
+
+    def _loads(self, rules: Sequence[str]) -> list[str]:
+        """Statements that read the states that are used."""
+        more = self._rate_rules() if self.module.ripple else []
+        used = {name for rule in (*rules, *more) for name in self.module.rules[rule].names} | set(
+            self._goals()
+        )
+        return [
+            f"{name} = {place}"
+            for name, place in self.states.items()
+            if name in used or name == self.module.ripple
+        ]
+
+    def _sets(self, rules: Sequence[str]) -> list[str]:
+        """Statements that compute rules."""
+        return [f"{rule} = {_placed(self.module.rules[rule], self.places)}" for rule in rules]
+
+    def _text(self, write: Formula | str) -> str:
+        """Python text of what is written."""
+        return self.places.get(write, write) if isinstance(write, str) else _placed(write, self.places)
+
+    def _results(self, moved: set[str]) -> Iterator[str]:
+        """Lines that write the results."""
+        yield from _packed(
+            [
+                f"out[{self.first}{i}] = {f'r{i}' if f'r{i}' in moved else self._text(write)}"
+                for i, write in enumerate(self.writes)
+            ]
+        )
+
+
+def _hoisted(statements: Sequence[str]) -> Iterator[str]:
+    """Lines of a loop over the phases, with elements that are the same in all phases read before it."""
+    names: dict[str, str] = {}
+
+    def read(found: re.Match[str]) -> str:
+        place = found.group()
+        return place if place.endswith("k]") else names.setdefault(place, f"c{len(names)}")
+
+    inner = [_ELEMENT.sub(read, statement) for statement in statements]
+    yield from _packed([f"{name} = {place}" for place, name in names.items()])
+    yield f"    for k in range({PHASE_COUNT}):"
+    yield from (f"    {line}" for line in _packed(inner))
+
+
+def _moves(write: Formula | str, daily: frozenset[str]) -> bool:
+    """Whether what is written changes within the day."""
+    return bool(daily.intersection([write] if isinstance(write, str) else write.names))
+
+
+def _lesion(model: Model, writes: Sequence[Formula | str]) -> _Body:
+    """What a function on one lesion computes, with what it adds to the sums."""
     shared, local = _places(model)
-    places = shared | local | {name: f"y[{i}]" for i, name in enumerate(patient.states)}
-    rules = _wanted(module, [*goals, *patient.sums.values()])
-    used = {name for rule in rules for name in module.rules[rule].names} | set(goals)
-    body = [f"{name} = y[b + {i}]" for i, name in enumerate(module.states) if name in used]
-    body += [f"{name} = {_placed(module.rules[name], places)}" for name in rules]
-    for i, value in enumerate(writes.values()):
-        text = value if isinstance(value, str) else _placed(value, places)
-        body.append(f"out[o + {i}] = {text}")
-    return [*_packed(body), f"    return {', '.join(patient.sums.values())}"]
+    states = {name: f"y[b + {i}]" for i, name in enumerate(model.lesion.states)}
+    places = shared | local | {name: f"y[{i}]" for i, name in enumerate(model.patient.states)}
+    sums = list(model.patient.sums.values())
+    return _Body(model, model.lesion, places, states, writes, sums, "o + ")
 
 
-def _patient(model: Model, *, goals: Sequence[str], writes: Mapping[str, Formula | str]) -> list[str]:
-    """Body of a function on the patient, given the sums over lesions."""
-    module = model.patient
-    shared, _ = _places(model)
-    rules = _wanted(module, goals)
-    used = {name for rule in rules for name in module.rules[rule].names} | set(goals)
-    body = [f"{name} = y[{i}]" for i, name in enumerate(module.states) if name in used]
-    body += [f"{name} = {_placed(module.rules[name], shared)}" for name in rules]
-    for i, value in enumerate(writes.values()):
-        text = value if isinstance(value, str) else _placed(value, shared)
-        body.append(f"out[{i}] = {text}")
-    return list(_packed(body))
+def _patient(model: Model, writes: Sequence[Formula | str]) -> _Body:
+    """What a function on the patient computes, given the sums over lesions."""
+    states = {name: f"y[{i}]" for i, name in enumerate(model.patient.states)}
+    sums = {name: _column(model, 2 + i) for i, name in enumerate(model.patient.sums)}
+    return _Body(model, model.patient, _places(model)[0] | sums, states, writes)
 
 
-def _loop(model: Model, *, name: str, sizes: tuple[str, str], what: str) -> list[str]:
+def _events(model: Model) -> Iterator[str]:
+    """Body of the function that gives what happens at once, in the order of the table."""
+    shared, local = _places(model)
+    for name in model.events():
+        yield f"    {name} = {_placed(model.lesion.rules[name], shared | local)}"
+    yield f"    return {', '.join(model.events())}"
+
+
+def _loop(model: Model, *, name: str, sizes: tuple[str, str], more: str, what: str) -> list[str]:
     """Write the function that goes over the lesions and then does the patient."""
-    sums = list(model.patient.sums)
     first, step = sizes
+    sums = LANES * (len(model.exposures) + 2)
     return [
-        "@njit(cache=True, error_model='numpy')",
-        f"def {name}(state, params, exposures, out):",
+        _JIT,
+        f"def {name}(state, params, exposures, {more}out):",
         f'    """{what}"""',
-        f"    {' = '.join(sums)} = 0.0",
+        f"    for j in range({sums}, {sums + LANES * len(model.patient.sums)}):",
+        "        exposures[j] = 0.0",
         "    for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):",
         "        b = PATIENT_SIZE + i * LESION_SIZE",
         "        q = PATIENT_PARAMS + i * LESION_PARAMS",
-        f"        add = lesion_{name}(state, b, params, q, exposures, out, {first} + i * {step})",
-        *(f"        {total} += add[{i}]" for i, total in enumerate(sums)),
-        f"    patient_{name}(state, params, exposures, {', '.join(sums)}, out)",
+        f"        lesion_{name}(state, b, params, q, exposures, {more}out, {first} + i * {step})",
+        f"    patient_{name}(state, params, exposures, out)",
     ]
 
 
 def _functions(model: Model) -> Iterator[str]:
     """Functions defined in the text."""
     for function in model.lesion.functions.values():
-        yield "@njit(cache=True, error_model='numpy')"
+        yield _JIT
         yield f"def {function.name}({', '.join(function.arguments)}):"
         yield f"    return {function.body.python}"
         yield ""
@@ -160,6 +361,9 @@ def _sizes(model: Model) -> Iterator[str]:
     yield f"PATIENT_SIZE, LESION_SIZE = {len(model.patient.states)}, {len(model.lesion.states)}"
     yield f"PATIENT_PARAMS, LESION_PARAMS = {len(model.names('patient'))}, {len(model.names('lesion'))}"
     yield f"PATIENT_SHOWN, LESION_SHOWN = {len(model.outputs('patient'))}, {len(model.outputs('lesion'))}"
+    at, effects = _columns(model), len(model.exposures)
+    yield f"LANES, COLUMNS = {LANES}, {effects + at['end']}"
+    yield f"SHARES, SPREAD = {effects + at['shares']}, {effects + at['spread']}"
 
 
 def write_kernel(model: Model) -> str:
@@ -168,41 +372,54 @@ def write_kernel(model: Model) -> str:
     Returns
     -------
     str
-        Python source with ``rhs(state, params, exposures, out)``, which writes the rates of all states into
-        `out`, and ``outputs(state, params, exposures, out)``, which writes the outputs.
+        Python source with ``steady(state, params, exposures, out)``, which writes the rates of all
+        states into `out`; ``day``, of the same arguments, which writes their means over the phases of the day (only
+        what tablets change within the day is computed for each phase); and ``outputs``, which writes the outputs at
+        the moment before a dose.
     """
     lesion, patient = model.lesion, model.patient
-    lesion_goals = sorted({n for f in lesion.rates.values() for n in f.names})
-    patient_goals = sorted({n for f in patient.rates.values() for n in f.names})
-    shown_lesion, shown_patient = model.outputs("lesion"), model.outputs("patient")
-    sums = ", ".join(patient.sums)
-    jit = "@njit(cache=True, error_model='numpy')"
     lines = [_HEAD, *_sizes(model), "", *_functions(model)]
-    lines += [jit, "def lesion_rhs(y, b, p, q, e, out, o):"]
-    lines += _lesion(model, goals=lesion_goals, writes=lesion.rates)
-    lines += ["", jit, f"def patient_rhs(y, p, e, {sums}, out):"]
-    lines += _patient(model, goals=patient_goals, writes=patient.rates)
-    lines += ["", jit, "def lesion_outputs(y, b, p, q, e, out, o):"]
-    lines += _lesion(model, goals=shown_lesion, writes={name: name for name in shown_lesion})
-    lines += ["", jit, f"def patient_outputs(y, p, e, {sums}, out):"]
-    lines += _patient(model, goals=shown_patient, writes={name: name for name in shown_patient})
-    what = "Rates of all states at one moment, into `out` (as long as `state`)."
-    lines += ["", *_loop(model, name="rhs", sizes=("PATIENT_SIZE", "LESION_SIZE"), what=what)]
-    what = "Outputs at one moment, into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN)."
-    lines += ["", *_loop(model, name="outputs", sizes=("PATIENT_SHOWN", "LESION_SHOWN"), what=what)]
+    rates = _lesion(model, list(lesion.rates.values())), _patient(model, list(patient.rates.values()))
+    shown = _lesion(model, model.outputs("lesion")), _patient(model, model.outputs("patient"))
+    for name, parts in (
+        ("steady", (rates[0].steady(), rates[1].steady())),
+        ("day", (rates[0].day(), rates[1].day())),
+        ("outputs", (shown[0].moment(), shown[1].moment())),
+    ):
+        more = "many, " if name == "outputs" else ""
+        lines += [_JIT, f"def lesion_{name}(y, b, p, q, e, {more}out, o):", *parts[0], ""]
+        lines += [_JIT, f"def patient_{name}(y, p, e, out):", *parts[1], ""]
+    lines += [_JIT, "def lesion_events(p, q):", *_events(model)]
+    size = ("PATIENT_SIZE", "LESION_SIZE")
+    what = "Rates of all states on a day of one phase, into `out` (as long as `state`)."
+    lines += ["", *_loop(model, name="steady", sizes=size, more="", what=what)]
+    what = "Rates of all states as means over the day, into `out` (as long as `state`)."
+    lines += ["", *_loop(model, name="day", sizes=size, more="", what=what)]
+    what = "Outputs before a dose, into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN); `many`: phases of the day."
+    size = ("PATIENT_SHOWN", "LESION_SHOWN")
+    lines += ["", *_loop(model, name="outputs", sizes=size, more="many, ", what=what)]
     return "\n".join(lines) + "\n"
 
 
-def write_stamp(kernel: str, integrator: str) -> str:
-    """Source of the integrator with the digest of a kernel in it.
+def write_stamp(source: str, before: str) -> str:
+    """Source of a compiled module with the digest of the sources that are compiled into it.
 
-    Numba caches the integrator by its own file alone, so that file must change when the kernel does.
+    Numba caches a module by its own file alone, so that file must change when one of the others does.
     """
-    digest = hashlib.sha256(kernel.encode()).hexdigest()[:16]
-    return re.sub(r'^STAMP: Final = "\w*"$', f'STAMP: Final = "{digest}"', integrator, flags=re.MULTILINE)
+    digest = hashlib.sha256(before.encode()).hexdigest()[:16]
+    return re.sub(r'^STAMP: Final = "\w*"$', f'STAMP: Final = "{digest}"', source, flags=re.MULTILINE)
+
+
+def write_all(kernel: str) -> dict[Path, str]:
+    """Sources of the kernel and of the modules that have it in them, by file."""
+    found = {KERNEL: kernel}
+    before = kernel + LEVELS.read_text(encoding="utf-8")
+    for file in COMPILED:
+        found[file] = write_stamp(file.read_text(encoding="utf-8"), before)
+        before += found[file]
+    return found
 
 
 if __name__ == "__main__":
-    source = write_kernel(read_model())
-    KERNEL.write_text(source, encoding="utf-8")
-    INTEGRATOR.write_text(write_stamp(source, INTEGRATOR.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, source in write_all(write_kernel(read_model())).items():
+        path.write_text(source, encoding="utf-8")

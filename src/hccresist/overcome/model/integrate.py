@@ -3,9 +3,10 @@
 This module imports Numba; import it only where patients are run.
 
 Between two stops a drug's concentration is a sum of up to `TERMS` exponentials (a constant has rate zero),
-which is exact for linear kinetics. Tablets may be given as a few phases of the day: rates are then the mean
-over the phases, so that it is the effect that is averaged and not the concentration. A stop is needed where a
-coefficient changes: doses, holds, procedures.
+which is exact for linear kinetics. Tablets may be given as a few phases of the day, each with a ripple above or
+below that sum: rates are then the mean over the phases, so that it is the effect that is averaged and not the
+concentration. A stop is needed where a coefficient changes: doses, holds, procedures. Between stops a run halts
+where a cumulative hazard crosses its threshold.
 
 References
 ----------
@@ -25,12 +26,16 @@ from numba import njit
 
 from hccresist.overcome.model.kernel_generated import (
     EXPOSURES,
+    FAST,
+    LANES,
     LESION_SIZE,
     PATIENT_SIZE,
+    PATIENT_STATES,
     outputs,
-    rhs,
 )
-from hccresist.overcome.pk import TERMS
+from hccresist.overcome.model.kernel_generated import day as rates_of_day
+from hccresist.overcome.model.kernel_generated import steady as steady_rates
+from hccresist.overcome.pk import PHASE_COUNT, TERMS
 
 CLONES: Final = 4
 """The first states of a lesion are its clones; these go extinct."""
@@ -39,11 +44,16 @@ SATURATING: Final = 5
 _KILL: Final = EXPOSURES.index("dose_kill")
 _EFFLUX: Final = EXPOSURES.index("efflux_affinity")
 _EFFECTS: Final = len(EXPOSURES)
-STAMP: Final = "4f7350a4075f4f4a"
+HAZARDS: Final = tuple(
+    PATIENT_STATES.index(name) for name in ("hazard_death", "hazard_dropout", "hazard_new")
+)
+"""Cumulative hazards among the states, in the order of their thresholds."""
+_NEAR: Final = 1e-9  # of a step: where a hazard's crossing is as good as at the end
+STAMP: Final = "670e6bb6c1a46bad"
 """Digest of the kernel, written by `generate`: Numba's cache of this file looks at no other file."""
-WORK: Final = 10
+WORK: Final = 9
 """Rows of the working array that a run needs."""
-_MAX_STEPS: Final = 200_000
+_MAX_STEPS: Final = 100_000
 _SMALLEST: Final = 1e-9
 _NOTHING: Final = 1e-12  # mg/L: less is not worth an exponential
 
@@ -56,14 +66,17 @@ class Status(IntEnum):
     STEP_TOO_SMALL = 2
 
 
-@njit(cache=True, error_model="numpy")
-def find_effects(day, terms, weights, effects):
-    """Find what the drugs do `day` days after the last stop, into `effects`.
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def find_effects(day, terms, ripples, many, weights, effects):
+    """Find what the drugs do `day` days after the last stop, phase by phase, into `effects`.
 
-    `terms` is drugs × TERMS × (amplitude, rate per day); `weights` is drugs × effects: one over the
-    half-effect level; for efflux: affinity over the EC50 of killing, so that a mixture has the mean affinity.
+    `terms` is drugs × TERMS × (amplitude, rate per day); `ripples` is drugs × (phases + 1): what a phase of the day
+    adds to the level, the last the moment before a dose; `weights` is drugs × effects: one over the half-effect
+    level; for efflux: affinity over the EC50 of killing, so that a mixture has the mean affinity. `many` says whether
+    the day has phases; without, the first and last stand for all. `effects` is as the kernel takes it.
     """
-    effects[:] = 0.0
+    for j in range(_EFFECTS * LANES):
+        effects[j] = 0.0
     for drug in range(weights.shape[0]):
         level = 0.0
         for term in range(TERMS):
@@ -72,48 +85,47 @@ def find_effects(day, terms, weights, effects):
                 level += size
             elif abs(size) > _NOTHING:
                 level += size * exp(-rate * day)
-        level = max(level, 0.0)
         for j in range(_EFFECTS):
-            effects[j] += level * weights[drug, j]
+            weight = weights[drug, j]
+            if weight == 0.0:
+                continue
+            first = LANES * j
+            if many and j >= SATURATING:
+                for k in range(PHASE_COUNT + 1):
+                    effects[first + k] += weight * max(level + ripples[drug, k], 0.0)
+            else:
+                effects[first] += weight * max(level, 0.0)
+                effects[first + PHASE_COUNT] += weight * max(level + ripples[drug, PHASE_COUNT], 0.0)
     for j in range(SATURATING):
-        effects[j] = effects[j] / (1.0 + effects[j])
-    if effects[_KILL] > 0.0:
-        effects[_EFFLUX] = effects[_EFFLUX] / effects[_KILL]
-    else:
-        effects[_EFFLUX] = 0.0
+        effects[LANES * j] /= 1.0 + effects[LANES * j]
+    for k in range(PHASE_COUNT + 1):
+        kill = effects[LANES * _KILL + k]
+        if kill > 0.0:
+            effects[LANES * _EFFLUX + k] /= kill
 
 
 @njit(cache=True, error_model="numpy")
-def find_rates(day, state, params, terms, shares, weights, effects, out, spare):
+def find_rates(day, state, params, terms, ripples, many, weights, effects, out):
     """Find the rates of all states, as the mean over the phases of the day, into `out`.
 
-    `terms` is phases × drugs × TERMS × 2; `shares` are the weights of the phases (one phase: no averaging).
+    The arguments are those of `find_effects`; `effects` holds weights and spread of the phases too.
     """
-    find_effects(day, terms[0], weights, effects)
-    rhs(state, params, effects, out)
-    if shares.size > 1:
-        for j in range(state.size):
-            out[j] *= shares[0]
-        for phase in range(1, shares.size):
-            find_effects(day, terms[phase], weights, effects)
-            rhs(state, params, effects, spare)
-            for j in range(state.size):
-                out[j] += shares[phase] * spare[j]
+    find_effects(day, terms, ripples, many, weights, effects)
+    if many:
+        rates_of_day(state, params, effects, out)
+    else:
+        steady_rates(state, params, effects, out)
 
 
 @njit(cache=True, error_model="numpy")
-def _show(day, state, params, terms, shares, weights, effects, out, spare):
-    """Find the outputs, as the mean over the phases of the day, into `out`."""
-    out[:] = 0.0
-    for phase in range(shares.size):
-        find_effects(day, terms[phase], weights, effects)
-        outputs(state, params, effects, spare[: out.size])
-        for j in range(out.size):
-            out[j] += shares[phase] * spare[j]
+def show(day, state, params, terms, ripples, many, weights, effects, out):
+    """Find the outputs at the moment before a dose, into `out`."""
+    find_effects(day, terms, ripples, many, weights, effects)
+    outputs(state, params, effects, many, out)
 
 
-@njit(cache=True, error_model="numpy")
-def take_step(day, size, state, params, terms, shares, weights, work, effects):
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def take_step(day, size, state, params, terms, ripples, many, weights, work, effects):
     """Go a step of `size` days from `state` (rates in ``work[0]``) into ``work[7]``, error into ``work[8]``.
 
     The rates at the new state stand in ``work[6]`` afterwards (first same as last).
@@ -122,29 +134,29 @@ def take_step(day, size, state, params, terms, shares, weights, work, effects):
     k, y = work, work[7]
     for j in range(n):
         y[j] = state[j] + size * 0.161 * k[0, j]
-    find_rates(day + 0.161 * size, y, params, terms, shares, weights, effects, k[1], k[9])
+    find_rates(day + 0.161 * size, y, params, terms, ripples, many, weights, effects, k[1])
     for j in range(n):
         y[j] = state[j] + size * (-0.008480655492356989 * k[0, j] + 0.335480655492357 * k[1, j])
-    find_rates(day + 0.327 * size, y, params, terms, shares, weights, effects, k[2], k[9])
+    find_rates(day + 0.327 * size, y, params, terms, ripples, many, weights, effects, k[2])
     for j in range(n):
         y[j] = state[j] + size * (
             2.8971530571054935 * k[0, j] - 6.359448489975075 * k[1, j] + 4.3622954328695815 * k[2, j]
         )
-    find_rates(day + 0.9 * size, y, params, terms, shares, weights, effects, k[3], k[9])
+    find_rates(day + 0.9 * size, y, params, terms, ripples, many, weights, effects, k[3])
     for j in range(n):
         early = 5.325864828439257 * k[0, j] - 11.748883564062828 * k[1, j]
         late = 7.4955393428898365 * k[2, j] - 0.09249506636175525 * k[3, j]
         y[j] = state[j] + size * (early + late)
-    find_rates(day + 0.9800255409045097 * size, y, params, terms, shares, weights, effects, k[4], k[9])
+    find_rates(day + 0.9800255409045097 * size, y, params, terms, ripples, many, weights, effects, k[4])
     for j in range(n):
         early = 5.86145544294642 * k[0, j] - 12.92096931784711 * k[1, j] + 8.159367898576159 * k[2, j]
         y[j] = state[j] + size * (early - 0.071584973281401 * k[3, j] - 0.028269050394068383 * k[4, j])
-    find_rates(day + size, y, params, terms, shares, weights, effects, k[5], k[9])
+    find_rates(day + size, y, params, terms, ripples, many, weights, effects, k[5])
     for j in range(n):
         early = 0.09646076681806523 * k[0, j] + 0.01 * k[1, j] + 0.4798896504144996 * k[2, j]
         late = 1.379008574103742 * k[3, j] - 3.290069515436081 * k[4, j] + 2.324710524099774 * k[5, j]
         y[j] = state[j] + size * (early + late)
-    find_rates(day + size, y, params, terms, shares, weights, effects, k[6], k[9])
+    find_rates(day + size, y, params, terms, ripples, many, weights, effects, k[6])
     for j in range(n):
         early = -0.00178001105222577714 * k[0, j] - 0.0008164344596567469 * k[1, j]
         middle = 0.007880878010261995 * k[2, j] - 0.1447110071732629 * k[3, j]
@@ -153,7 +165,7 @@ def take_step(day, size, state, params, terms, shares, weights, work, effects):
 
 
 @njit(cache=True, error_model="numpy")
-def _measure(state, work, relative, absolute):
+def measure(state, work, relative, absolute):
     """Largest error over its tolerance; infinite where a state is negative or no number."""
     worst = 0.0
     for j in range(state.size):
@@ -166,7 +178,7 @@ def _measure(state, work, relative, absolute):
 
 
 @njit(cache=True, error_model="numpy")
-def _accept(state, params, work):
+def accept(state, params, work):
     """Take the new state; say whether a clone went extinct (fewer than one cell, and falling)."""
     for j in range(state.size):
         state[j] = max(work[7, j], 0.0)
@@ -181,33 +193,82 @@ def _accept(state, params, work):
 
 
 @njit(cache=True, error_model="numpy")
-def _cross(length, first, state, params, terms, shares, weights, tolerances, work, effects):
-    """Go from one stop to the next, `length` days on; the status and the last free step size."""
+def _hermite(share, low, slope_low, high, slope_high):
+    """Cubic between two values with slopes (per whole interval) at a share of the interval."""
+    rest = 1.0 - share
+    ends = (1.0 + 2.0 * share) * rest * rest * low + (3.0 - 2.0 * share) * share * share * high
+    return ends + share * rest * (rest * slope_low - share * slope_high)
+
+
+@njit(cache=True, error_model="numpy")
+def find_crossing(size, state, work, thresholds):
+    """Find the first hazard that crosses its threshold within a step.
+
+    Returns
+    -------
+    tuple
+        Index of the hazard (-1: none) and the share of the step at which it crosses: root of the cubic through
+        both ends and their rates, by bisection.
+    """
+    first, share = -1, 2.0
+    for h in range(len(HAZARDS)):
+        j = HAZARDS[h]
+        if work[7, j] < thresholds[h]:
+            continue
+        low, high = 0.0, 1.0
+        for _ in range(40):
+            middle = 0.5 * (low + high)
+            value = _hermite(middle, state[j], size * work[0, j], work[7, j], size * work[6, j])
+            if value < thresholds[h]:
+                low = middle
+            else:
+                high = middle
+        if high < share:
+            first, share = h, high
+    return first, share
+
+
+@njit(cache=True, error_model="numpy")
+def cross(length, first, state, params, terms, ripples, many, weights, tolerances, thresholds, work, effects):
+    """Go on for `length` days, or until a hazard crosses its threshold.
+
+    Returns
+    -------
+    tuple
+        A `Status`, the last free step size, the days gone, and the hazard that crossed (-1: none).
+    """
     relative, absolute = tolerances
     day, size = 0.0, first
-    find_rates(0.0, state, params, terms, shares, weights, effects, work[0], work[9])
+    find_rates(0.0, state, params, terms, ripples, many, weights, effects, work[0])
     for _ in range(_MAX_STEPS):
         left = length - day
         if left <= 0.0:
-            return 0, size
+            return 0, size, length, -1
         step = left if size > 0.999 * left else size
-        take_step(day, step, state, params, terms, shares, weights, work, effects)
-        error = _measure(state, work, relative, absolute)
+        take_step(day, step, state, params, terms, ripples, many, weights, work, effects)
+        error = measure(state, work, relative, absolute)
+        happened = -1
         if error <= 1.0:
+            happened, share = find_crossing(step, state, work, thresholds)
+            if happened >= 0 and share < 1.0 - _NEAR:
+                step *= share
+                take_step(day, step, state, params, terms, ripples, many, weights, work, effects)
             day = length if step == left else day + step
-            if _accept(state, params, work):
-                find_rates(day, state, params, terms, shares, weights, effects, work[0], work[9])
+            if accept(state, params, work):
+                find_rates(day, state, params, terms, ripples, many, weights, effects, work[0])
+        if happened >= 0:
+            return 0, size, day, happened
         factor = 5.0 if error < 1e-4 else max(0.2, min(5.0, 0.9 * error**-0.2))
         # A step cut short by a stop says nothing against the size that was free.
         size = step * factor if error > 1.0 or step == size else max(size, step * factor)
         if size < _SMALLEST:
-            return 2, size
-    return 1, size
+            return 2, size, day, -1
+    return 1, size, day, -1
 
 
 @njit(cache=True, error_model="numpy")
-def integrate(state, params, times, terms, shares, weights, tolerances, path, shown, work):
-    """Run one patient from ``times[0]`` to ``times[-1]``, stopping at every time.
+def integrate(state, params, times, terms, ripples, many, weights, tolerances, path, shown, work, effects):
+    """Run one patient from ``times[0]`` to ``times[-1]``, stopping at every time; hazards only add up.
 
     Parameters
     ----------
@@ -218,9 +279,12 @@ def integrate(state, params, times, terms, shares, weights, tolerances, path, sh
     times
         Days of the stops, increasing; shape = (n_times,).
     terms
-        Amplitude and rate after each stop but the last; shape = (n_times - 1, n_phases, n_drugs, TERMS, 2).
-    shares
-        Weights of the phases of the day, with sum one; shape = (n_phases,).
+        Amplitude and rate after each stop but the last; shape = (n_times - 1, n_drugs, TERMS, 2).
+    ripples
+        What each phase of the day, and last the moment before a dose, adds to the level;
+        shape = (n_times - 1, n_drugs, n_phases + 1).
+    many
+        Whether the day has phases.
     weights
         Effects per concentration; shape = (n_drugs, n_effects).
     tolerances
@@ -230,26 +294,36 @@ def integrate(state, params, times, terms, shares, weights, tolerances, path, sh
     shown
         Outputs at the stops are written here; shape = (n_times, n_outputs).
     work
-        Working array; shape = (WORK, n_states + n_effects).
+        Working array; shape = (WORK, n_states).
+    effects
+        Working array; shape = (COLUMNS * LANES,).
 
     Returns
     -------
     int
         A `Status`. Where it is not FINE, stops that were not reached keep what `path` and `shown` held.
     """
-    n = state.size
-    rows, effects = work[:, :n], work[0, n:]
     size = 1.0
     for k in range(times.size):
         here = min(k, terms.shape[0] - 1)
         since = 0.0 if k == here else times[k] - times[here]
         path[k] = state
-        _show(since, state, params, terms[here], shares, weights, effects, shown[k], rows[9])
+        show(since, state, params, terms[here], ripples[here], many, weights, effects, shown[k])
         if k == times.size - 1:
             break
-        length = times[k + 1] - times[k]
-        status, size = _cross(
-            length, size, state, params, terms[k], shares, weights, tolerances, rows, effects
+        status, size, _, _ = cross(
+            times[k + 1] - times[k],
+            size,
+            state,
+            params,
+            terms[k],
+            ripples[k],
+            many,
+            weights,
+            tolerances,
+            (np.inf, np.inf, np.inf),
+            work,
+            effects,
         )
         if status != 0:
             return status

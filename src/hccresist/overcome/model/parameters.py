@@ -44,9 +44,16 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Exposure:
-    """One thing that drugs do to the patient at a moment."""
+    """One thing that drugs do to the patient at a moment.
+
+    Attributes
+    ----------
+    course
+        ``daily`` where tablets have a part in it, so that it goes up and down within a day; else ``slow``.
+    """
 
     name: str
+    course: str
     meaning: str
     unit: str
 
@@ -113,6 +120,18 @@ class Model:
     def names(self, scope: str) -> tuple[str, ...]:
         """Names of the parameters of a scope, in the order in which the kernel takes them."""
         return tuple(parameter.name for parameter in self.parameters if parameter.scope == scope)
+
+    def events(self) -> tuple[str, ...]:
+        """Rules of a lesion that the engine asks for at once-only events."""
+        return tuple(q.name for q in self.quantities if q.kind == "event")
+
+    def daily(self, module: Module, *, beside: Sequence[str] = ()) -> frozenset[str]:
+        """Rules of a module that change within a day, with what makes them do so: drug effects, and names `beside`."""
+        found = {exposure.name for exposure in self.exposures if exposure.course == "daily"} | {*beside}
+        for name, formula in module.rules.items():
+            if found.intersection(formula.names):
+                found.add(name)
+        return frozenset(found)
 
     def outputs(self, scope: str) -> tuple[str, ...]:
         """Names of the outputs of a scope, in the order in which the kernel gives them."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hccresist.errors import ComputationError, ConfigError
 from hccresist.overcome.model.parameters import Model, read_model
-from hccresist.overcome.pk import TERMS
+from hccresist.overcome.pk import PHASES, TERMS
 
 Array = NDArray[np.float64]
 
@@ -31,16 +31,20 @@ class Drugs:
     Attributes
     ----------
     terms
-        shape = (n_intervals, n_phases, n_drugs, TERMS, 2): amplitude (mg/L) and rate (1/day) after a stop.
-    shares
-        shape = (n_phases,): weights of the phases of the day; one phase where levels are exact.
+        shape = (n_intervals, n_drugs, TERMS, 2): amplitude (mg/L) and rate (1/day) after a stop.
+    ripples
+        shape = (n_intervals, n_drugs, n_phases + 1): what each phase of the day, and last the moment before a dose,
+        adds to the level (mg/L).
     weights
         shape = (n_drugs, n_effects): effect per concentration.
+    every_days
+        Longest dosing interval of tablets given as phases of the day; zero where there are none.
     """
 
     terms: Array
-    shares: Array
+    ripples: Array
     weights: Array
+    every_days: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -152,9 +156,19 @@ def make_drugs(effects: Mapping[str, float] | None = None, *, intervals: int = 1
         weights[0, index] = value / (1 - value) if index < SATURATING else value
     efflux, kill = names.index("efflux_affinity"), names.index("dose_kill")
     weights[0, efflux] *= weights[0, kill]
-    terms = np.zeros((intervals, 1, 1, TERMS, 2))
-    terms[:, 0, 0, 0, 0] = 1.0
-    return Drugs(terms, np.ones(1), weights)
+    terms = np.zeros((intervals, 1, TERMS, 2))
+    terms[:, 0, 0, 0] = 1.0
+    return Drugs(terms, np.zeros((intervals, 1, PHASES.moments.size)), weights)
+
+
+def make_effects(every_days: float) -> Array:
+    """Working array of drug effects for the kernel, with weights and swing of phases of so many days; one-dimensional."""
+    from hccresist.overcome.model import kernel_generated as kernel  # noqa: PLC0415  (loads Numba)
+
+    found = np.zeros((kernel.COLUMNS, kernel.LANES))
+    found[kernel.SHARES, : PHASES.shares.size] = PHASES.shares
+    found[kernel.SPREAD :, : PHASES.moments.size] = PHASES.swing * every_days
+    return found.ravel()
 
 
 def run_patient(
@@ -181,10 +195,11 @@ def run_patient(
     shape = len(model.outputs("patient")) + lesions * len(model.outputs("lesion"))
     path = np.full((days.size, state.size), np.nan)
     shown = np.full((days.size, shape), np.nan)
-    work = np.empty((WORK, state.size + len(model.exposures)))
+    work = np.empty((WORK, state.size))
     start = np.array(state, dtype=np.float64)
-    drug = (given.terms, given.shares, given.weights)
-    ended = integrate(start, params, days, *drug, tolerances, path, shown, work)
+    effects = make_effects(given.every_days)
+    drug = (given.terms, given.ripples, given.every_days > 0, given.weights)
+    ended = integrate(start, params, days, *drug, tolerances, path, shown, work, effects)
     if ended != Status.FINE:
         reached = int(np.isfinite(path[:, 0]).sum())
         message = f"stopped after day {days[reached - 1]:g}: {Status(ended).name.lower().replace('_', ' ')}"
@@ -252,7 +267,6 @@ def _guess(model: Model, params: Array, volumes: Array) -> Array:
     state = np.zeros(size + step * len(volumes))
     first = {"blood_effector": 0.3, "stem_memory": 0.2, "myeloid_tone": known["tone_base"], "liver": 0.9}
     first["afp"] = known["afp_rate"] * float(cells.sum()) / known["afp_loss"]
-    first["dcp"] = known["dcp_rate"] * float(cells.sum()) / known["dcp_loss"]
     for name, value in first.items():
         state[model.patient.states.index(name)] = value
     shares = {"sensitive": 1.0, "capacity": 2.0, "effector": 0.02, "exhausted": 0.05}

@@ -23,6 +23,7 @@ BUILT_IN: Final = frozenset({"sqrt", "exp", "abs"})
 FOLDER: Final = Path(__file__).parent
 
 _SUM: Final = re.compile(r"^//@ sum (\w+) = (\w+)\s*$")
+_RIPPLE: Final = re.compile(r"^\s*//@ ripple (\w+)\b")
 _FUNCTION: Final = re.compile(r"^function (\w+)\(([\w, ]+)\)\s+(.+?);\s*end$", re.DOTALL)
 _END: Final = re.compile(r"(?<=\bend)\s*\n")
 _MODEL: Final = re.compile(r"^model (\w+)\(\)$")
@@ -82,6 +83,8 @@ class Module:
         Name in the patient to the symbol of the lesion that is added.
     text
         The text as written.
+    ripple
+        State whose swing within the day counts when effects of tablets are averaged over the day, or empty.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Module:
     rates: Mapping[str, Formula]
     sums: Mapping[str, str] = field(default_factory=dict[str, str])
     text: str = ""
+    ripple: str = ""
 
     @property
     def states(self) -> tuple[str, ...]:
@@ -166,7 +170,12 @@ def read_module(text: str) -> Module:
         message = f"model text: {', '.join(twice)} defined twice"
         raise ConfigError(message)
     functions = {function.name: function for function in _read_functions(head)}
-    return Module(name, functions, _in_order(rules), rates, sums, text)
+    ripples = [m.group(1) for line in text.splitlines() if (m := _RIPPLE.match(line))]
+    wrong = [state for state in ripples if state not in rates]
+    if wrong or len(ripples) > 1:
+        message = f"model text: one state may ripple within the day, not {', '.join(wrong or ripples)}"
+        raise ConfigError(message)
+    return Module(name, functions, _in_order(rules), rates, sums, text, ripples[0] if ripples else "")
 
 
 def _split(plain: str) -> tuple[str, str, str]:

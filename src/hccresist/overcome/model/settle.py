@@ -1,0 +1,213 @@
+"""Untreated patients at given lesion sizes, compiled: the make-up of a growing lesion, some weeks before day zero.
+
+The make-up (vessels, infiltrate, dead tissue, memory) is found by growing the lesions untreated and scaling them
+back to their sizes until it no longer changes.
+
+This module imports Numba; import it only where patients are run.
+"""
+
+# pyright: basic
+from __future__ import annotations
+
+from math import exp, expm1, log
+from typing import Final
+
+import numpy as np
+from numba import njit
+
+from hccresist.overcome.model.integrate import CLONES, HAZARDS, cross, show
+from hccresist.overcome.model.kernel_generated import (
+    LESION_OUTPUTS,
+    LESION_PARAMETERS,
+    LESION_SHOWN,
+    LESION_SIZE,
+    LESION_STATES,
+    PATIENT_PARAMETERS,
+    PATIENT_SHOWN,
+    PATIENT_SIZE,
+    PATIENT_STATES,
+)
+
+STAMP: Final = "a07fdc6d49332b24"
+"""Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
+ROUND_DAYS: Final = 60.0
+"""Days that lesions grow before they are scaled back."""
+ROUNDS: Final = 12
+"""Most rounds; fewer where nothing changes by more than a thousandth."""
+_LEAST_ROUNDS: Final = 4
+_SETTLED: Final = 1e-3
+_CELL_STATES: Final = LESION_STATES.index("autophagy")
+_VOLUME: Final = LESION_OUTPUTS.index("whole_volume")
+_P: Final = {name: i for i, name in enumerate(PATIENT_PARAMETERS)}
+_S: Final = {name: i for i, name in enumerate(PATIENT_STATES)}
+_L: Final = {name: i for i, name in enumerate(LESION_STATES)}
+_CELL_VOLUME, _TREG_RATIO, _MYELOID_RATIO = _P["cell_volume"], _P["treg_ratio"], _P["myeloid_ratio"]
+_TONE_BASE, _LIVER_BEST = _P["tone_base"], _P["liver_best"]
+_AFP_RATE, _AFP_LOSS = _P["afp_rate"], _P["afp_loss"]
+_SEED, _EMT, _MET_GROWTH, _MET_KILL = _P["seed_rate"], _P["h_emt"], _P["micromet_growth"], _P["micromet_kill"]
+_CAPACITY_RATIO: Final = LESION_PARAMETERS.index("capacity_ratio")
+_MUTATION, _TOLERANCE, _PRESENTATION = _P["h_mutation"], _P["h_tolerance"], _P["h_presentation"]
+_BLOOD, _MEMORY, _TONE, _LIVER = _S["blood_effector"], _S["stem_memory"], _S["myeloid_tone"], _S["liver"]
+_AFP, _MICROMETS = _S["afp"], _S["micromets"]
+_CAPACITY, _DEBRIS, _EFFECTOR = _L["capacity"], _L["debris"], _L["effector"]
+_EXHAUSTED, _TREG, _MYELOID = _L["exhausted"], _L["treg"], _L["myeloid"]
+
+
+@njit(cache=True, error_model="numpy")
+def _guess(params, diameters, lesions, state):
+    """First state: cells fill the lesion, the rest in proportion to them."""
+    for j in range(state.size):
+        state[j] = 0.0
+    total = 0.0
+    for slot in range(lesions):
+        base = PATIENT_SIZE + slot * LESION_SIZE
+        cells = 0.7 * np.pi / 6.0 * (diameters[slot] / 10.0) ** 3 / params[_CELL_VOLUME]
+        state[base] = cells
+        state[base + _CAPACITY], state[base + _DEBRIS] = 2.0 * cells, 0.3 * cells
+        state[base + _EFFECTOR], state[base + _EXHAUSTED] = 0.02 * cells, 0.05 * cells
+        state[base + _TREG] = params[_TREG_RATIO] * cells
+        state[base + _MYELOID] = params[_MYELOID_RATIO] * cells
+        total += cells
+    state[_BLOOD], state[_MEMORY] = 0.3, 0.2
+    state[_TONE], state[_LIVER] = params[_TONE_BASE], 0.95 * params[_LIVER_BEST]
+    state[_AFP] = params[_AFP_RATE] * total / params[_AFP_LOSS]
+
+
+@njit(cache=True, error_model="numpy")
+def _scale(state, slot, factor):
+    """Scale all that has a size in one lesion."""
+    base = PATIENT_SIZE + slot * LESION_SIZE
+    for j in range(_CELL_STATES):
+        state[base + j] *= factor
+
+
+@njit(cache=True, error_model="numpy")
+def _seeded(params, state, growth, cells):
+    """Micrometastatic cells seeded since the first cell, the tumour having grown at its present rate (1/day)."""
+    rate = params[_MET_GROWTH] - params[_MET_KILL] * state[_BLOOD] - growth
+    seeded = params[_SEED] * (1.0 + params[_EMT]) * cells
+    days = log(max(cells, 1e-9) / 1e-9) / max(growth, 1e-4)
+    if abs(rate) * days < 1e-6:
+        return seeded * days
+    return seeded * expm1(min(rate * days, 50.0)) / rate
+
+
+@njit(cache=True, error_model="numpy")
+def _split(state, slot, tolerant, escaped):
+    """Part the cells of a lesion among the clones, tolerance and escape independent of each other."""
+    base = PATIENT_SIZE + slot * LESION_SIZE
+    cells = 0.0
+    for j in range(CLONES):
+        cells += state[base + j]
+    state[base] = cells * (1.0 - tolerant) * (1.0 - escaped)
+    state[base + 1] = cells * tolerant * (1.0 - escaped)
+    state[base + 2] = cells * (1.0 - tolerant) * escaped
+    state[base + 3] = cells * tolerant * escaped
+
+
+@njit(cache=True, error_model="numpy")
+def _round(params, diameters, lesions, tolerances, growth, state, work, shown, effects, empty):
+    """Grow for a round and scale back; the largest relative change and the status."""
+    terms, ripples, weights = empty
+    size = PATIENT_SIZE + lesions * LESION_SIZE
+    never = (np.inf, np.inf, np.inf)
+    memory = state[_MEMORY]
+    status, _, _, _ = cross(
+        ROUND_DAYS,
+        1.0,
+        state[:size],
+        params,
+        terms,
+        ripples,
+        False,
+        weights,
+        tolerances,
+        never,
+        work,
+        effects,
+    )
+    show(0.0, state[:size], params, terms, ripples, False, weights, effects, shown)
+    change = abs(state[_MEMORY] - memory) / (memory + 1e-9)
+    for slot in range(lesions):
+        now = shown[PATIENT_SHOWN + slot * LESION_SHOWN + _VOLUME]
+        wanted = np.pi / 6.0 * (diameters[slot] / 10.0) ** 3
+        rate = log(now / wanted) / ROUND_DAYS
+        change = max(change, abs(rate - growth[slot]) * ROUND_DAYS)
+        growth[slot] = rate
+        _scale(state, slot, wanted / now)
+    return status, change
+
+
+@njit(cache=True, error_model="numpy")
+def settle_one(
+    params, diameters, lesions, clones, before, tolerances, growth, state, work, shown, effects, empty
+):
+    """Find the untreated state `before` days ahead of the day on which lesions have their diameters.
+
+    Parameters
+    ----------
+    params
+        Parameters (changed while this runs, and put back).
+    diameters, growth
+        Whole diameters (mm); growth rates of the volumes are written here (1/day); shape = (slots,).
+    clones
+        Shares of tumour cells tolerant to kinase inhibitors, and without antigen presentation.
+    state
+        The state is written here.
+    work, shown, effects, empty
+        Working arrays.
+
+    Returns
+    -------
+    int
+        Status.
+    """
+    kept = (params[_MUTATION], params[_TOLERANCE], params[_PRESENTATION])
+    params[_MUTATION] = params[_TOLERANCE] = params[_PRESENTATION] = 0.0
+    _guess(params, diameters, lesions, state)
+    status = 0
+    for turn in range(ROUNDS):
+        status, change = _round(
+            params, diameters, lesions, tolerances, growth, state, work, shown, effects, empty
+        )
+        if status != 0 or (turn + 1 >= _LEAST_ROUNDS and change < _SETTLED):
+            break
+    params[_MUTATION], params[_TOLERANCE], params[_PRESENTATION] = kept
+    total, cells_growth = 0.0, 0.0
+    for slot in range(lesions):
+        base = PATIENT_SIZE + slot * LESION_SIZE
+        _scale(state, slot, exp(-growth[slot] * before))
+        for j in range(CLONES):
+            total += state[base + j]
+            cells_growth += growth[slot] * state[base + j]
+        _split(state, slot, clones[0], clones[1])
+    state[_MICROMETS] = _seeded(params, state, cells_growth / total if total > 0.0 else 0.0, total)
+    for h in range(len(HAZARDS)):
+        state[HAZARDS[h]] = 0.0
+    return status
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def settle_range(
+    params, diameters, lesions, clones, before, tolerances, growth, state, status, first, last, rooms, empty
+):
+    """Settle the patients from `first` to before `last`; rows of the arrays are patients.
+
+    `rooms` are the working arrays of one thread.
+    """
+    work, shown, effects = rooms
+    for i in range(first, last):
+        status[i] = settle_one(
+            params[i],
+            diameters[i],
+            lesions[i],
+            clones[i],
+            before[i],
+            tolerances,
+            growth[i],
+            state[i],
+            work,
+            shown,
+            effects,
+            empty,
+        )
