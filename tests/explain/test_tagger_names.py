@@ -188,6 +188,10 @@ def test_substances_in_no_list(text: str, drugs: tuple[str, ...]) -> None:
         "A549 cells were treated",
         "LEAP-002 treatment arm",
         "vaccine, a novel drug",
+        "STAT3 (Y705) in treated cells with V600E",
+        "cytochrome P450 inhibitor and G418 treatment",
+        "lactate, a key metabolite, and glutamine, an active compound",
+        "zinc oxide and sodium iodide symporter",
     ],
 )
 def test_words_that_are_no_drugs(text: str) -> None:

@@ -35,7 +35,8 @@ _CODE: Final = re.compile(
     r"(?!(?:NCT|GSE|PMID|PMC|SNU|SK|HUH|BEL|QGY|SMMC|CD|IL|HCT|KEYNOTE|COVID|CT|FIB|IC|EC|CCK|HT|HEK|HL|LX"
     r"|THP|A549|H460|H1299|U937|K562|MKN|MCF|MDA|PLC|LM|HCCLM|LEAP|CARES|HLA|ICD|QLQ|SF|EQ|ISO|ENSG|ENST|PRJNA"
     r"|CRD|TCGA|GPL|EGAS|NRG|RTOG|SARAH|BCLC|ALBI|MELD|VP|ORF|DPC|UTR|MHCC|HCC|HCCC|JHH|HCV|HBV|SARS)-?\d)"
-    r"(?!(?:MHCC|HLA|QLQ|EQ)-?[A-Z\d])"
+    r"(?!(?:MHCC|HLA|QLQ|EQ|JCOG|UMIN|SWOG|ECOG|KLCSG)-?[A-Z\d])"
+    r"(?![STY]\d{2,4}$|[A-Z]\d{2,4}[A-Z]$|P450$|G418$)"
     r"(?:[A-Z]{1,4}-?\d{3,8}[A-Z]?|[A-Z]{2,5}-[A-Z]{0,5}\d{1,3})$"
 )
 _CODE_CUE: Final = re.compile(
@@ -47,7 +48,7 @@ _CODE_REACH: Final = 4
 _SALT: Final = re.compile(
     r"\b(?P<salt>(?:[Ss]odium|[Mm]agnesium|[Pp]otassium|[Cc]alcium|[Ll]ithium|[Dd]isodium|[Zz]inc)"
     r" (?P<acid>(?!phosphate|chloride|iodide|sulfate|sulphate|dodecyl|bicarbonate|carbonate|hydroxide|citrate"
-    r"|acetate|nitrate|taurocholate|cholate|azide|pyruvate|intake|lactate|substrate|uptake"
+    r"|oxide|acetate|nitrate|taurocholate|cholate|azide|pyruvate|intake|lactate|substrate|uptake"
     r"|rate|state|gate)[A-Za-z]{3,}(?:ate|ite|ide)))\b"
 )
 _NATURAL: Final = re.compile(
@@ -74,7 +75,7 @@ _CHEMICAL: Final = re.compile(
     r"^[A-Za-z][a-z]{4,}(?:in|ine|ol|one|ide|ate|ene|oid|ium|am|il|ib|ane|yl|al|ose|an|ole|acid)$"
 )
 _NO_CHEMICAL: Final = re.compile(
-    r"^(?:medicine|protein|combine\w*|hormone|cytokine|chemokine|vaccine|alone|control|alcohol|protocol|clinical"
+    r"^(?:.*medicine|.*protein|glutamine|arginine|tryptophan|lactate|.*serine|.*cysteine|combine\w*|hormone|cytokine|chemokine|vaccine|alone|control|alcohol|protocol|clinical"
     r"|chemical|biological|pharmacological|survival|trial|several|arterial|hospital|potential|level|model"
     r"|human|chain|brain|domain|strain|within|origin|remain|obtain|contain|certain|plan|than|scan|clan|pan"
     r"|gene|oncogene|transgene|hygiene|membrane|insulin|albumin|urban|japan|taiwan|organ|median|mean|asian"
@@ -94,10 +95,10 @@ _WHAT: Final = (
     r"(?:alkaloids?|flavono(?:id|l|ne)s?|isoflavones?|terpenoids?|diterpen(?:e|oid)s?|triterpen(?:e|oid)s?"
     r"|sesquiterpen(?:e|oid)s?|lactones?|saponins?|polyphenols?|stilbenes?|lignans?|coumarins?|anthraquinones?"
     r"|chalcones?|glycosides?|phytochemicals?|quinones?|naphthoquinones?|macrolides?|xanthones?"
-    r"|(?:natural|active|bioactive|plant|marine|herbal|phenolic|chemical|small[- ]molecule|synthetic|novel"
-    r"|anticancer|anti-cancer|antitumou?r|main|major|effective|key|monomer|derived)"
+    r"|(?:natural|active|bioactive|plant|herbal|phenolic|small[- ]molecule|synthetic|novel"
+    r"|anticancer|anti-cancer|antitumou?r|monomer)"
     r" (?:[a-z-]+ ){0,3}(?:compounds?|ingredients?|components?|constituents?|products?|monomers?|drugs?"
-    r"|agents?|inhibitors?|derivatives?|molecules?|extracts?|metabolites?)"
+    r"|agents?|inhibitors?|derivatives?|molecules?|extracts?)"
     r"|(?:compound|ingredient|component|constituent|product|metabolite) (?:\w+ )?(?:isolated|extracted"
     r"|derived|purified|from|of the (?:plant|herb|root))"
     r"|(?:natural|synthetic|semisynthetic|semi-synthetic|bioactive)? ?derivatives? of)"
