@@ -160,9 +160,14 @@ def _draw(parameter: Parameter, draw: np.random.Generator, count: int) -> Array 
 
 @lru_cache(maxsize=1)
 def draw_patients() -> tuple[Values, ...]:
-    """Parameters of a group of patients, drawn once from the table; handles absent."""
-    draw = np.random.default_rng(_SEED)
-    columns = {p.name: _draw(p, draw, PATIENTS) for p in read_parameters()}
+    """Parameters of a group of patients, drawn once from the table; handles absent.
+
+    Each parameter has its own generator, so that a new row of the table leaves the others as they were.
+    """
+    columns = {
+        p.name: _draw(p, np.random.default_rng([_SEED, *p.name.encode()]), PATIENTS)
+        for p in read_parameters()
+    }
     kept = {name: column for name, column in columns.items() if column is not None}
     return tuple({name: float(column[i]) for name, column in kept.items()} for i in range(PATIENTS))
 

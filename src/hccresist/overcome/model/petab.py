@@ -38,6 +38,8 @@ NOISE_MM: Final = 1.5
 """Standard deviation of a measured diameter (mm): an assumption, to be replaced by the reader's own."""
 NOISE_SHARE: Final = 0.1
 """Standard deviation of the logarithm of a blood marker: an assumption."""
+MARKERS: Final = ("afp", "dcp")
+"""Blood markers that are observed, on a logarithmic scale."""
 _WIDE: Final = 4.0
 """Standard deviations of the prior that the bounds of a lognormal parameter are away."""
 
@@ -191,7 +193,10 @@ def simulate_measurements(
         raise ConfigError(message)
     effects = {e.name: float(str(known[condition][e.name])) for e in read_model().exposures}
     run = run_patient(state, params, visits, drugs=make_drugs(effects, intervals=len(visits) - 1))
-    series: dict[str, Array] = {name: run.state(name) for name in ("afp", "dcp")}
+    states = read_model().patient.states
+    series: dict[str, Array] = {
+        name: run.state(name) if name in states else run.output(name) for name in MARKERS
+    }
     for i in range(run.lesions):
         for name in ("whole_mm", "viable_mm"):
             series[f"{name}_{i + 1}"] = run.output(name, lesion=i)
@@ -204,6 +209,7 @@ def simulate_measurements(
         }
         for name, values in sorted(series.items())
         for day, value in zip(visits, values, strict=True)
+        if value > 0 or name not in MARKERS  # no logarithm of a marker that has gone
     ]
 
 

@@ -1,0 +1,315 @@
+"""Virtual patients: parameters, baseline traits, thresholds of random events, and the untreated start.
+
+Each number of a patient comes from the seed, the patient's number and the number's name alone: the same patient comes
+out whatever the size of the population, and adding a parameter moves no other.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hccresist.errors import ConfigError
+from hccresist.overcome.model.parameters import Parameter, read_handles, read_model
+from hccresist.overcome.model.text import FOLDER
+from hccresist.overcome.rng import Purpose, draw_exponential, draw_normal, draw_uniform, index_of
+
+Array = NDArray[np.float64]
+Numbers = NDArray[np.int64]
+
+MOST_LESIONS: Final = 5
+"""Lesions that a patient can have at baseline."""
+SLOTS: Final = 8
+"""Lesions that a patient can have at all: those of baseline and new ones."""
+BEFORE_DAYS: Final = (28.0, 56.0)
+"""Days before treatment at which the earlier scan lies (growth definitions of hyperprogression need one)."""
+SETTLE_TOLERANCES: Final = (1e-4, 1e-8)
+AETIOLOGIES: Final = ("hbv", "hcv", "non_viral")
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One baseline trait: how it is distributed between patients, and where that comes from."""
+
+    name: str
+    meaning: str
+    distribution: str
+    value: str
+    spread: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    status: str
+    source: str
+
+    @property
+    def number(self) -> float:
+        """The value as a number."""
+        return float(self.value)
+
+
+@dataclass(frozen=True)
+class Population:
+    """Virtual patients before treatment; arrays have a row a patient.
+
+    Attributes
+    ----------
+    numbers
+        Numbers of the patients (they decide all that is random).
+    params
+        Parameters as the kernel takes them; shape = (n, PATIENT_PARAMS + SLOTS * LESION_PARAMS).
+    lesions
+        Lesions at baseline.
+    diameters
+        Whole diameters (mm) on day zero as drawn; shape = (n, SLOTS), zero where there is none.
+    clones
+        Shares of tumour cells tolerant to kinase inhibitors, and without antigen presentation; shape = (n, 2).
+    before
+        Days before treatment of the earlier scan.
+    thresholds
+        Cumulative hazards of death, dropout and each new lesion; shape = (n, 2 + SLOTS).
+    weight_kg, age_years
+        Body weight, age.
+    traits
+        Yes-or-no traits: male, ecog1, mvi, ehs.
+    aetiology
+        Index into AETIOLOGIES.
+    """
+
+    numbers: Numbers
+    params: Array
+    lesions: Numbers
+    diameters: Array
+    clones: Array
+    before: Array
+    thresholds: Array
+    weight_kg: Array
+    age_years: Array
+    traits: Mapping[str, NDArray[np.bool_]]
+    aetiology: Numbers
+
+
+@lru_cache(maxsize=1)
+def read_traits() -> Mapping[str, Trait]:
+    """Read the baseline traits by name."""
+    with (FOLDER / "traits.csv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {
+        row["name"]: Trait(
+            name=row["name"],
+            meaning=row["meaning"],
+            distribution=row["distribution"],
+            value=row["value"],
+            spread=float(row["spread"]) if row["spread"] else None,
+            low=float(row["low"]) if row["low"] else None,
+            high=float(row["high"]) if row["high"] else None,
+            unit=row["unit"],
+            status=row["status"],
+            source=row["source"],
+        )
+        for row in rows
+    }
+
+
+def find_handle_values(handles: Mapping[str, float]) -> dict[str, float]:
+    """Find parameter values of handles that are asked for.
+
+    Parameters
+    ----------
+    handles
+        Name of a handle (``abc``), of its parameter (``h_abc``), of its mechanism (``ABC-G2``) or of a family with one
+        handle (``ABC``), to its size as a multiple of the typical one (1: as strong as in ``handles.csv``; 0: absent).
+
+    Raises
+    ------
+    ConfigError
+        Where a name is no handle, a family has several, or a size is negative.
+    """
+    found: dict[str, float] = {}
+    problems = list[str]()
+    for name, size in handles.items():
+        known = [
+            handle
+            for handle in read_handles()
+            if name.lower() in {handle.handle, handle.mechanism_id.lower(), handle.family_id.lower()}
+            or name in handle.parameters
+        ]
+        exact = [handle for handle in known if handle.handle == name.lower()] or known
+        if size < 0:
+            problems.append(f"handle {name}: a size of {size:g} (zero or more is wanted)")
+        elif len(exact) == 1:
+            found |= dict.fromkeys(exact[0].parameters, size * exact[0].typical)
+        elif exact:
+            problems.append(f"handle {name} is one of several: {', '.join(h.handle for h in exact)}")
+        else:
+            names = ", ".join(handle.handle for handle in read_handles())
+            problems.append(f"no handle {name!r}. Known: {names}")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return found
+
+
+def draw_population(
+    numbers: Numbers,
+    *,
+    handles: Mapping[str, float] | None = None,
+    values: Mapping[str, float] | None = None,
+    seed: int = 0,
+) -> Population:
+    """Draw virtual patients.
+
+    Parameters
+    ----------
+    numbers
+        Numbers of the patients.
+    handles
+        Resistance handles that are on in all of them; see `find_handle_values`.
+    values
+        Typical values of parameters that differ from the table.
+    seed
+        Seed.
+
+    Raises
+    ------
+    ConfigError
+        Where a handle or parameter is not known.
+    """
+    shared = find_handle_values(handles or {}) | dict(values or {})
+    known = {parameter.name for parameter in read_model().parameters}
+    wrong = sorted(set(shared) - known)
+    if wrong:
+        message = f"no parameter of the model: {', '.join(wrong)}"
+        raise ConfigError(message)
+    aetiology = _draw_aetiology(numbers, seed=seed)
+    params = _draw_parameters(numbers, shared, seed=seed)
+    at = read_model().names("patient").index("h_aetiology")
+    if "h_aetiology" not in shared:
+        params[:, at] = np.where(aetiology == 2, read_traits()["nonviral_priming"].number, params[:, at])
+    lesions, diameters = _draw_lesions(numbers, seed=seed)
+    early, late = BEFORE_DAYS
+    before = np.round(early + (late - early) * _uniform(numbers, "before", seed=seed))
+    clones = np.stack([_draw_trait(numbers, name, seed=seed) for name in ("tolerant", "escaped")], axis=1)
+    return Population(
+        numbers=numbers,
+        params=params,
+        lesions=lesions,
+        diameters=diameters,
+        clones=clones,
+        before=before,
+        thresholds=_draw_thresholds(numbers, seed=seed),
+        weight_kg=_draw_trait(numbers, "weight", seed=seed),
+        age_years=np.round(_draw_trait(numbers, "age", seed=seed)),
+        traits={
+            name: _draw_trait(numbers, name, seed=seed) > 0 for name in ("male", "ecog1", "mvi", "ehs")
+        },
+        aetiology=aetiology,
+    )
+
+
+def _uniform(numbers: Numbers, name: str, *, seed: int) -> Array:
+    """One number between 0 and 1 a patient, for a trait."""
+    return draw_uniform(seed, numbers, Purpose.BASELINE, np.array([index_of(name)]))[:, 0]
+
+
+def _normal(numbers: Numbers, name: str, *, seed: int) -> Array:
+    """One standard normal deviate a patient, for a trait."""
+    return draw_normal(seed, numbers, Purpose.BASELINE, np.array([index_of(name)]))[:, 0]
+
+
+def _draw_trait(numbers: Numbers, name: str, *, seed: int) -> Array:
+    """Draw one trait of all patients."""
+    trait = read_traits()[name]
+    if trait.distribution == "share":
+        return (_uniform(numbers, name, seed=seed) < trait.number).astype(np.float64)
+    low, high = trait.low, trait.high
+    if low is None or high is None:
+        message = f"traits.csv: {name} lacks low or high"
+        raise ConfigError(message)
+    if trait.distribution == "loguniform":
+        return np.exp(np.log(low) + np.log(high / low) * _uniform(numbers, name, seed=seed))
+    spread = trait.spread or 0.0
+    z = _normal(numbers, name, seed=seed)
+    drawn = trait.number * np.exp(spread * z) if trait.distribution == "lognormal" else trait.number + spread * z
+    return np.clip(drawn, low, high)
+
+
+def _draw_aetiology(numbers: Numbers, *, seed: int) -> Numbers:
+    """Index of the aetiology."""
+    traits = read_traits()
+    u = _uniform(numbers, "aetiology", seed=seed)
+    edges = np.cumsum([traits["hbv"].number, traits["hcv"].number])
+    return np.searchsorted(edges, u, side="right").astype(np.int64)
+
+
+def _draw_lesions(numbers: Numbers, *, seed: int) -> tuple[Numbers, Array]:
+    """Number of lesions, and their diameters, the largest first."""
+    traits = read_traits()
+    weights = np.array([float(part) for part in traits["lesions"].value.split(";")])
+    u = _uniform(numbers, "lesions", seed=seed)
+    lesions = 1 + np.searchsorted(np.cumsum(weights)[:-1], u, side="right").astype(np.int64)
+    trait = traits["diameter"]
+    which = np.array([index_of(f"diameter.{slot}") for slot in range(MOST_LESIONS)])
+    z = draw_normal(seed, numbers, Purpose.BASELINE, which)
+    sizes = np.clip(trait.number * np.exp((trait.spread or 0.0) * z), trait.low, trait.high)
+    sizes[np.arange(MOST_LESIONS) >= lesions[:, None]] = 0.0
+    diameters = np.zeros((len(numbers), SLOTS))
+    diameters[:, :MOST_LESIONS] = -np.sort(-sizes, axis=1)
+    return lesions, diameters
+
+
+def _draw_thresholds(numbers: Numbers, *, seed: int) -> Array:
+    """Thresholds of the cumulative hazards; of new lesions: of the first, the second …"""
+    found = np.empty((len(numbers), 2 + SLOTS))
+    found[:, :1] = draw_exponential(seed, numbers, Purpose.DEATH, 1)
+    found[:, 1:2] = draw_exponential(seed, numbers, Purpose.DROPOUT, 1)
+    found[:, 2:] = np.cumsum(draw_exponential(seed, numbers, Purpose.NEW_LESION, SLOTS), axis=1)
+    return found
+
+
+def _draw_parameters(numbers: Numbers, shared: Mapping[str, float], *, seed: int) -> Array:
+    """Parameters of all patients, as the kernel takes them."""
+    model = read_model()
+    parameters = {parameter.name: parameter for parameter in model.parameters}
+    patient, lesion = model.names("patient"), model.names("lesion")
+    found = np.empty((len(numbers), len(patient) + SLOTS * len(lesion)))
+    for i, name in enumerate(patient):
+        which = np.array([index_of(name)])
+        drawn = _draw_parameter(parameters[name], shared, numbers, Purpose.PARAMETER, which, seed=seed)
+        found[:, i] = drawn[:, 0]
+    for i, name in enumerate(lesion):
+        which = index_of(name) * 64 + np.arange(SLOTS)
+        drawn = _draw_parameter(parameters[name], shared, numbers, Purpose.LESION_PARAMETER, which, seed=seed)
+        found[:, len(patient) + i :: len(lesion)] = drawn
+    return found
+
+
+def _draw_parameter(
+    parameter: Parameter,
+    shared: Mapping[str, float],
+    numbers: Numbers,
+    purpose: Purpose,
+    which: NDArray[np.int64],
+    *,
+    seed: int,
+) -> Array:
+    """Draw one parameter; shape = (n, len(which))."""
+    typical = shared.get(parameter.name, parameter.value)
+    shape = (len(numbers), len(which))
+    if parameter.distribution in {"fixed", "handle"}:
+        return np.full(shape, typical)
+    if parameter.distribution == "lognormal":
+        z = draw_normal(seed, numbers, purpose, which)
+        return typical * np.exp((parameter.spread or 0.0) * z)
+    low, high = parameter.low or 0.0, parameter.high or 0.0
+    if parameter.name in shared:
+        return np.full(shape, typical)
+    u = draw_uniform(seed, numbers, purpose, which)
+    if parameter.distribution == "loguniform":
+        return low * (high / low) ** u
+    return low + (high - low) * u
