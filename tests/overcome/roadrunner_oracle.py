@@ -70,7 +70,7 @@ def kinetics_text(name: str) -> str:
     return f"""
   clearance_{name} = 1; volume_{name} = 1; flow_{name} = 0; peripheral_{name} = 1; absorption_{name} = 0;
   change_{name} = 0; change_half_{name} = 1; change_hill_{name} = 1; first_{name} = 0;
-  vmax_{name} = 0; km_{name} = 1;
+  vmax_{name} = 0; km_{name} = 1; inflow_{name} = 0;
   in_gut_{name} = 0; in_blood_{name} = 0; in_tissue_{name} = 0;
   level_{name} := in_blood_{name}/volume_{name};
   since_{name} := piecewise(time - first_{name}, time > first_{name}, 0);
@@ -79,7 +79,7 @@ def kinetics_text(name: str) -> str:
   linear_{name} := clearance_{name}*exp(change_{name}*risen_{name})*level_{name};
   out_{name} := linear_{name} + vmax_{name}*level_{name}/(km_{name} + level_{name});
   swapped_{name} := flow_{name}*(level_{name} - in_tissue_{name}/peripheral_{name});
-  in_gut_{name}' = -absorption_{name}*in_gut_{name};
+  in_gut_{name}' = inflow_{name} - absorption_{name}*in_gut_{name};
   in_blood_{name}' = absorption_{name}*in_gut_{name} - out_{name} - swapped_{name};
   in_tissue_{name}' = swapped_{name};
 """
@@ -170,6 +170,8 @@ class Oracle:
         self.runner.integrator.relative_tolerance = tolerances[0]
         self.runner.integrator.absolute_tolerance = tolerances[1]
         self.runner.integrator.stiff = False  # Adams: the equations are not stiff, and restarts are cheap
+        self.extra: dict[str, float] = {}
+        self.follow: dict[str, str] = {}  # states that start at the value of a rule
         self.runner.integrator.maximum_num_steps = 200_000
 
     def set_patient(self, params: np.ndarray, state: np.ndarray) -> None:
@@ -187,6 +189,10 @@ class Oracle:
         names += [f"{name}_{i + 1}" for i in range(self.lesions) for name in model.lesion.states]
         for name, value in zip(names, state, strict=True):
             runner[name] = float(value)
+        for name, value in self.extra.items():
+            runner[name] = value
+        for name, source in self.follow.items():
+            runner[name] = float(runner[source])
 
     def run(
         self,
