@@ -8,9 +8,12 @@ are not: --texts is a JSON-lines file of id and text, one line an abstract, by d
 under that name, and the table into docs/explanation/tagger.md. The runs that are kept: ``first``, all
 abstracts, words and rules frozen before they were collected; then, after mending on the first 47,
 ``first_60`` and ``mended_60``: the old and the mended tagger on the other 60 (--skip 47); then, mended
-once more on those too, ``mended_all``, which is no independent measure; and ``fresh_98``, the tagger as it
-is on abstracts that two readers collected and labelled who never saw it
-(--labels tests/explain/data/tagger_labels_fresh.csv).
+once more on those too, ``mended_all``, which is no independent measure; ``fresh_98``, the tagger as it was
+then, on texts that four readers collected and labelled who never saw it
+(--labels tests/explain/data/tagger_labels_fresh.csv); and ``second_100``, after mending on all 205, frozen
+(commit 2277403) before its maker looked at 106 further texts that two more readers had collected and
+labelled (--labels tests/explain/data/tagger_labels_second.csv), with ``second_before``, the tagger before
+that mending (commit c5f9c4a), on the same texts.
 
 Columns of the labels: families (the main one first), drugs (substances), classes (classes and procedures
 of which the text names no member), genes (approved symbols, microRNAs, circRNAs), effect; several in
@@ -65,6 +68,12 @@ def divide_drugs(names: Iterable[str], base: EvidenceBase) -> tuple[list[str], l
     kinds = dict(base.drugs.select("drug", "drug_type").iter_rows())
     groups = [name for name in names if kinds.get(name) in GROUPS or name == "CAR-T"]
     return [name for name in names if name not in groups], groups
+
+
+def name_alike(names: Sequence[str], base: EvidenceBase) -> list[str]:
+    """Return drugs by the names under which the base counts them: *sirolimus* is *rapamycin*."""
+    found = [base.names.drugs.get(fold_name(name), {}) for name in names]
+    return [next(iter(to)) if len(to) == 1 else name for name, to in zip(names, found, strict=True)]
 
 
 def measure_sets(wanted: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -136,30 +145,39 @@ def measure(labels: Sequence[Mapping[str, str]], texts: Mapping[str, str]) -> di
     found = [tag_text(texts[row["id"]], base) for row in labels]
     spent = (time.perf_counter() - begin) / len(labels)
     drugs = [divide_drugs(tags.drugs, base) for tags in found]
+    labelled = [split(row["drugs"]) for row in labels]
+    alike = [name_alike(names, base) for names in labelled], [name_alike(one, base) for one, _ in drugs]
     return {
         "abstracts": len(labels),
         "milliseconds": round(spent * 1000, 1),
         "families": measure_families([split(row["families"]) for row in labels], found),
-        "drugs": measure_sets([split(row["drugs"]) for row in labels], [one for one, _ in drugs]),
+        "drugs": measure_sets(labelled, [one for one, _ in drugs]),
+        "drugs_alike": measure_sets(*alike),
         "classes": measure_sets([split(row["classes"]) for row in labels], [two for _, two in drugs]),
         "genes": measure_sets([split(row["genes"]) for row in labels], [tags.genes for tags in found]),
         "effect": measure_effects([row["effect"] for row in labels], found),
     }
 
 
-RUNS = ("first", "first_60", "mended_60", "mended_all", "fresh_98")
+RUNS = ("first", "first_60", "mended_60", "mended_all", "fresh_98", "second_before", "second_100")
 ROWS = (
     ("family: main one in the first three", "families", "main_in_first_three", "majority_three_hold_main"),
     ("family: main one is the first", "families", "main_is_first", "majority_is_main"),
     ("drugs: whole set", "drugs", "exact", "majority_exact"),
     ("drugs: precision", "drugs", "precision", ""),
     ("drugs: recall", "drugs", "recall", ""),
+    ("drugs: whole set, other names of the base being the same drug", "drugs_alike", "exact", ""),
     ("classes and procedures: whole set", "classes", "exact", "majority_exact"),
     ("genes: whole set", "genes", "exact", "majority_exact"),
     ("genes: precision", "genes", "precision", ""),
     ("genes: recall", "genes", "recall", ""),
     ("effect", "effect", "right", "majority_right"),
 )
+
+
+def show(value: float | None) -> str:
+    """Return a share in per cent; nothing where it was not measured."""
+    return "" if value is None else f"{100 * value:.1f}"
 
 
 def write_page(results: Mapping[str, Any]) -> None:
@@ -170,14 +188,17 @@ def write_page(results: Mapping[str, Any]) -> None:
         "first run, last 60",
         "mended on the first 47, last 60",
         "mended on all, all",
-        "as it is, fresh ones of other readers",
+        "as it was, fresh ones of other readers",
+        "the same tagger, fresh ones of two more readers",
+        "**mended on all 205, frozen, those same fresh ones**",
     )
     head = [f"{name} (n = {n})" for name, n in zip(names, sizes, strict=True)]
-    lines = [f"| per cent right | {' | '.join(head)} | commonest answer |", "| --- " * (len(RUNS) + 2) + "|"]
+    plain = ["commonest answer, first set", "commonest answer, last set"]
+    lines = [f"| per cent right | {' | '.join([*head, *plain])} |", "| --- " * (len(RUNS) + 3) + "|"]
     for name, group, key, majority in ROWS:
-        values = [f"{100 * results[run][group][key]:.1f}" for run in RUNS]
-        plain = f"{100 * results['first'][group][majority]:.1f}" if majority else ""
-        lines.append(f"| {name} | {' | '.join(values)} | {plain} |")
+        values = [show(results[run].get(group, {}).get(key)) for run in RUNS]
+        values += [show(results[run].get(group, {}).get(majority)) for run in (RUNS[0], RUNS[-1])]
+        lines.append(f"| {name} | {' | '.join(values)} |")
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(START)
     after = rest.partition(END)[2]
