@@ -68,11 +68,20 @@ def test_rows_that_are_not_whole_are_found() -> None:
 def test_a_function_that_is_not_there_and_a_name_given_twice_are_found() -> None:
     model = read_model()
     text = model.patient.text.replace("liver^2 + death_floor", "tanh(liver) + death_floor")
-    again = Exposure("liver", "again", "1")
+    again = Exposure("liver", "slow", "again", "1")
     wrong = replace(model, patient=read_module(text), exposures=(*model.exposures, again))
     found = list(find_problems(wrong))
     assert "patient.ant, death_hazard: no function tanh" in found
     assert "liver is defined twice" in found
+
+
+def test_what_changes_within_a_day_follows_from_the_drug_effects() -> None:
+    """By hand from the text: kinase inhibitors reach the vessels by VEGF; PD-1 does not move within a day."""
+    model = read_model()
+    daily = model.daily(model.lesion)
+    assert {"inside", "drug", "apoptosis", "vegf_signal", "capacity_net", "birth", "debris_net"} <= daily
+    assert daily.isdisjoint({"tumour", "hypoxia", "brake", "whole_volume", "nk_kill"})
+    assert "hypoxia" in model.daily(model.lesion, beside=("capacity",))
 
 
 def test_every_family_of_the_issue_has_a_handle_and_no_two_share_a_parameter() -> None:

@@ -69,7 +69,16 @@ def test_a_text_that_is_wrong_is_refused(text: str, found: str) -> None:
 def test_the_model_has_the_states_of_the_plan() -> None:
     lesion, patient = read_text()
     assert len(lesion.states) == 14
-    assert len(patient.states) == 10
+    assert len(patient.states) == 9
+
+
+def test_the_state_that_swings_within_a_day_is_read_and_must_be_one_state() -> None:
+    assert read_module(SMALL).ripple == ""
+    assert read_module(SMALL.replace("  b := ", "  //@ ripple s (a remark)\n  b := ")).ripple == "s"
+    assert read_text()[0].ripple == "capacity"
+    for wrong, named in (("//@ ripple b", "not b"), ("//@ ripple s\n  //@ ripple s", "not s, s")):
+        with pytest.raises(ConfigError, match=f"one state may ripple within the day, {named}"):
+            read_module(SMALL.replace("  b := ", f"  {wrong}\n  b := "))
 
 
 @pytest.mark.parametrize("name", ["lesion.ant", "patient.ant"])

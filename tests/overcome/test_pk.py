@@ -16,7 +16,16 @@ from hccresist.overcome.dosing import (
     read_regimens,
     reduce_doses,
 )
-from hccresist.overcome.pk import Doses, Kinetics, find_course, find_projectors, find_rates
+from hccresist.overcome.pk import (
+    PHASE_COUNT,
+    PHASES,
+    Doses,
+    Kinetics,
+    find_course,
+    find_inflows,
+    find_projectors,
+    find_rates,
+)
 
 
 def integrated(kinetics: Kinetics, doses: Doses, days: np.ndarray) -> np.ndarray:
@@ -151,6 +160,36 @@ def test_three_weeks_on_and_one_off_is_seen_in_the_level() -> None:
     level = find_course(kinetics, doses, until=84.0, fast=True).level([20.5, 27.9, 48.5])
     assert level[1] < 0.05 * level[0]
     assert level[2] == pytest.approx(level[0], rel=0.01)
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0, 4.0, 12.0])
+def test_phases_average_what_falls_within_an_interval(rate: float) -> None:
+    """Mean of exp(-rate t) over the interval, by the integral; and its square, as an effect might be."""
+    assert PHASES.shares.sum() == pytest.approx(1.0, abs=1e-12)
+    for power in (1, 2):
+        level = np.exp(-power * rate * PHASES.moments[:-1])
+        assert PHASES.shares @ level == pytest.approx(-np.expm1(-power * rate) / (power * rate), rel=1e-6)
+    assert (np.diff(PHASES.moments) > 0).all()
+    assert PHASES.moments[-1] == 1.0
+
+
+@pytest.mark.parametrize("rate", [0.3, 1.0, 4.0, 12.0])
+def test_the_swing_is_the_integral_of_a_rate_less_its_mean(rate: float) -> None:
+    """Rate exp(-a t) with mean m, by hand: D(t) = (1 - e^-at)/a - m t, less the mean of D."""
+    t = PHASES.moments
+    mean = -np.expm1(-rate) / rate
+    away = -np.expm1(-rate * t) / rate - mean * t
+    average = (1 - mean) / rate - mean / 2
+    assert np.exp(-rate * t[:-1]) @ PHASES.swing == pytest.approx(away - average, abs=2e-6)
+    assert np.ones(PHASE_COUNT) @ PHASES.swing == pytest.approx(0.0, abs=1e-8)
+
+
+def test_the_inflow_that_doses_stand_for() -> None:
+    """Twice daily 2 mg for four days, held on the third: 4 mg a day, nothing, 4 mg a day, nothing."""
+    doses = Doses(np.array([0, 0.5, 1, 1.5, 3, 3.5]), np.full(6, 2.0), 0.5)
+    found = find_inflows(doses, until=10.0)
+    assert found.days.tolist() == [0.0, 2.0, 3.0, 4.0]
+    assert found.amounts.tolist() == [4.0, 0.0, 4.0, 0.0]
 
 
 def test_no_doses_are_no_level() -> None:
