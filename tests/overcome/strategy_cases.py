@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from hccresist.explain.look import explain_study
+from hccresist.explain.look import TABLES, Inquiry
 from hccresist.explain.signatures import read_signatures
 from hccresist.overcome.strategies import rank_strategies
 from hccresist.study.frames import study_from_frames
 from hccresist.study.study import Study
 
-OTHERS = 23
+OTHERS = 24
 CASE = "P00"
 KINDS = ("mechanism", "own", "cells")
 
@@ -27,18 +27,21 @@ def genes_of(*mechanisms: str) -> list[str]:
 def make_study(
     *,
     high: list[str] | None = None,
+    low: list[str] | None = None,
     mutated: list[tuple[str, str, str]] | None = None,
     had: str | None = None,
     aetiology: str | None = None,
     child_pugh: int | None = None,
     **tables: pl.DataFrame,
 ) -> Study:
-    """One patient of interest among 23 like each other, who differ from the mean by little.
+    """One patient of interest among others who differ from the mean at random.
 
     Parameters
     ----------
     high
         Genes that are high in the tumour of the patient; everybody else is a mirror of somebody.
+    low
+        Genes that are low there.
     mutated
         Gene, change and kind in that tumour.
     had
@@ -57,8 +60,8 @@ def make_study(
         ),
         "samples": pl.DataFrame({"sample_id": samples, "patient_id": names}),
     }
-    if high is not None:
-        found["expression"] = make_expression(samples, high)
+    if high is not None or low is not None:
+        found["expression"] = make_expression(samples, high or [], low or [])
     if mutated is not None:
         rows = [("S00", *row) for row in mutated] + [("S01", "TERT", "promoter", "5'Flank")]
         found["alterations"] = pl.DataFrame(
@@ -71,16 +74,23 @@ def make_study(
     return study_from_frames(**(found | tables))
 
 
-def make_expression(samples: list[str], high: list[str]) -> pl.DataFrame:
-    """Genes of the sets and of the base; the first sample has the mean of all but the genes that are high."""
+def make_expression(samples: list[str], high: list[str], low: list[str]) -> pl.DataFrame:
+    """Genes of the sets and some more; the first sample has the mean of each gene that is not high or low."""
     known = {gene for item in read_signatures() if item.kind in KINDS for gene in (*item.up, *item.down)}
-    genes = sorted(known | set(high) | {"EGFR", "MET", "VEGFA", "CXCR2", "CXCR1"})
+    genes = sorted(known | set(high) | set(low) | {"EGFR", "MET", "VEGFA", "CXCR2", "CXCR1"})
     rng = np.random.default_rng(11)
     half = rng.normal(0, 1, (len(genes), OTHERS // 2))
-    rest = np.zeros((len(genes), OTHERS - 2 * half.shape[1]))
-    values = 8 + np.hstack([np.zeros((len(genes), 1)), half, -half, rest])
+    values = 8 + np.hstack([np.zeros((len(genes), 1)), half, -half])
     values[[genes.index(gene) for gene in high], 0] += 5
+    values[[genes.index(gene) for gene in low], 0] -= 5
     return pl.DataFrame({"gene": genes} | dict(zip(samples, values.T, strict=True)))
+
+
+def explain(study: Study) -> dict[str, pl.DataFrame]:
+    """What explain says of the tumours; the tables that strategies ask for."""
+    ask = Inquiry(study=study, tables={})
+    wanted = ("mechanism_scores", "alteration_calls", "evidence_matches")
+    return {name: TABLES[name].make(ask) for name in wanted if not TABLES[name].why_not(study)}
 
 
 def rank(study: Study, **more: object) -> pl.DataFrame:
@@ -91,4 +101,4 @@ def rank(study: Study, **more: object) -> pl.DataFrame:
 
 def rank_all(study: Study, **more: object) -> pl.DataFrame:
     """Strategies of everybody."""
-    return rank_strategies(study, explain_study(study), **more)
+    return rank_strategies(study, explain(study), **more)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+import polars as pl
 
 from hccresist.explain.knowledge import EvidenceBase
 from hccresist.overcome.strategy_evidence import overlap_drugs
@@ -31,6 +33,8 @@ class Match:
         Strength of what speaks for resistance to its drugs and is not addressed, from 0 to 1.
     speeches
         Findings that say so, the strongest first.
+    contested_by
+        Findings that contradict any of them.
     """
 
     found: float = 0.0
@@ -39,6 +43,7 @@ class Match:
     aetiology: str = ""
     resisted: float = 0.0
     speeches: tuple[Speech, ...] = ()
+    contested_by: tuple[str, ...] = ()
 
 
 class Matcher:
@@ -53,12 +58,7 @@ class Matcher:
     def __init__(self, base: EvidenceBase) -> None:
         self._base = base
         self._drugs = dict(base.marks.select("record_id", "drugs").iter_rows())
-        self._contested = {
-            record
-            for contested, records in base.claims.select("contested", "records").iter_rows()
-            if contested == "yes"
-            for record in records
-        }
+        self._contested = _find_opponents(base)
         self._weights: dict[tuple[str, str, str], float] = {}
 
     def match(self, strategy: Strategy, tumour: Tumour | None, situation: Situation) -> Match:
@@ -79,9 +79,14 @@ class Matcher:
             found *= weigh("strength", f"{disease}_aetiology")
         resisted, speeches = self._resist(strategy, tumour)
         return Match(
-            found=round(found, 3), sign=sign, how=how, aetiology=disease,
-            resisted=resisted, speeches=speeches,
-        )  # fmt: skip
+            found=round(found, 3),
+            sign=sign,
+            how=how,
+            aetiology=disease,
+            resisted=resisted,
+            speeches=speeches,
+            contested_by=self._list_opponents(speeches),
+        )
 
     def _resist(self, strategy: Strategy, tumour: Tumour) -> tuple[float, tuple[Speech, ...]]:
         """Return how strongly what is on resists the strategy's drugs, and who says so."""
@@ -92,6 +97,11 @@ class Matcher:
         ]
         ranked = sorted((one for one in told if one[0] > 0), key=lambda one: (-one[0], one[1].record_id))
         return (ranked[0][0] if ranked else 0.0), tuple(speech for _, speech in ranked)
+
+    def _list_opponents(self, speeches: Iterable[Speech]) -> tuple[str, ...]:
+        """Return the findings that contradict others, each once."""
+        found = {other for speech in speeches for other in self._contested.get(speech.record_id, ())}
+        return tuple(sorted(found - {speech.record_id for speech in speeches}))
 
     def _weigh(self, strategy: Strategy, speech: Speech) -> float:
         """Return the weight of a finding against a strategy, whoever the patient is; 0 where it has none."""
@@ -112,6 +122,19 @@ class Matcher:
         if speech.record_id in self._contested:
             weight *= weigh("strength", "contested")
         return weight
+
+
+def _find_opponents(base: EvidenceBase) -> dict[str, frozenset[str]]:
+    """Return each finding of a contested claim with the findings that count and contradict it."""
+    counted = frozenset(base.marks.filter("counted")["record_id"])
+    found: dict[str, frozenset[str]] = {}
+    claims = base.claims.filter(pl.col("contested").cast(pl.String) == "yes")
+    for row in claims.select("for_records", "against_records", "contested_by").iter_rows(named=True):
+        outside = frozenset(row["contested_by"]) & counted
+        pro, contra = (frozenset(row[side]) & counted for side in ("for_records", "against_records"))
+        found |= dict.fromkeys(row["for_records"], contra | outside)
+        found |= dict.fromkeys(row["against_records"], pro | outside)
+    return found
 
 
 def find_signs(strategy: Strategy, tumour: Tumour) -> Iterator[tuple[str, Sign]]:

@@ -102,7 +102,9 @@ def tell_against(strategy: Strategy, match: Match, support: Support, *, fit: Fit
     parts: list[str] = []
     if strategy.outcome == FAILED:
         chosen = (
-            "" if strategy.selected or not strategy.targets else " Patients were not chosen by its target."
+            ""
+            if strategy.selected or not strategy.targets
+            else " That patients were chosen by its target is not recorded."
         )
         parts.append(f"Its trial missed its primary aim: {strategy.result}.{chosen}")
     if match.speeches:
@@ -122,7 +124,8 @@ def _tell_speeches(match: Match) -> str:
     others = list(dict.fromkeys(s.record_id for s in match.speeches if s.record_id != first.record_id))
     if others:
         told += f"; so do {list_short(others)}"
-    return f"{told}."
+    contested = f" Contested by {list_short(match.contested_by)}." if match.contested_by else ""
+    return f"{told}.{contested}"
 
 
 def list_heard(heard: Sequence[Heard]) -> str:
