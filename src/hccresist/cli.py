@@ -37,6 +37,7 @@ from hccresist.cli_run import (
     run_request,
     told_as_usage,
 )
+from hccresist.cli_simulate import simulate
 from hccresist.cli_trials import trials
 from hccresist.errors import InputError
 from hccresist.failures import BAD_INPUT, BAD_USAGE, FAILED, FINE, INTERRUPTED, tell_error
@@ -291,6 +292,7 @@ app.command(trials, sort_key=6)
 app.command(export, sort_key=7)
 app.command(reference)
 app.command(model, sort_key=7)
+app.command(simulate, sort_key=7)
 
 
 @app.command(sort_key=8)

@@ -52,7 +52,7 @@ class Job:
         Last day that is followed.
     procedures
         Procedures on lesions.
-    handles, values
+    handles, values, mixed
         See `population.draw_population`.
     mode
         ``fast`` or ``exact``.
@@ -66,6 +66,7 @@ class Job:
     procedures: tuple[Procedure, ...] = ()
     handles: Mapping[str, float] = field(default_factory=dict[str, float])
     values: Mapping[str, float] = field(default_factory=dict[str, float])
+    mixed: bool = False
     mode: str = "fast"
     seed: int = 0
 
@@ -222,7 +223,7 @@ def run_plan(plan: Plan, patients: Patients, *, threads: int | None = None) -> S
 def run_chunk(job: Job, first: int, last: int, *, threads: int | None = None) -> Result:
     """Run the patients numbered from `first` to before `last`."""
     population = draw_population(
-        np.arange(first, last), handles=job.handles, values=job.values, seed=job.seed
+        np.arange(first, last), handles=job.handles, values=job.values, mixed=job.mixed, seed=job.seed
     )
     return run_population(job, population, threads=threads)
 

@@ -29,6 +29,8 @@ SLOTS: Final = 8
 """Lesions that a patient can have at all: those of baseline and new ones."""
 BEFORE_DAYS: Final = (28.0, 56.0)
 """Days before treatment at which the earlier scan lies (growth definitions of hyperprogression need one)."""
+HANDLE_SPREAD: Final = 0.3
+"""Standard deviation of the logarithm of a handle's size between patients in whom it is on (assumption)."""
 SETTLE_TOLERANCES: Final = (1e-4, 1e-8)
 AETIOLOGIES: Final = ("hbv", "hcv", "non_viral")
 
@@ -160,6 +162,7 @@ def draw_population(
     *,
     handles: Mapping[str, float] | None = None,
     values: Mapping[str, float] | None = None,
+    mixed: bool = False,
     seed: int = 0,
 ) -> Population:
     """Draw virtual patients.
@@ -172,6 +175,8 @@ def draw_population(
         Resistance handles that are on in all of them; see `find_handle_values`.
     values
         Typical values of parameters that differ from the table.
+    mixed
+        Whether the handles that are not named are on in some patients, as ``prevalence.csv`` says; else they are off.
     seed
         Seed.
 
@@ -188,6 +193,8 @@ def draw_population(
         raise ConfigError(message)
     aetiology = _draw_aetiology(numbers, seed=seed)
     params = _draw_parameters(numbers, shared, seed=seed)
+    if mixed:
+        _switch_on(params, numbers, set(shared), seed=seed)
     at = read_model().names("patient").index("h_aetiology")
     if "h_aetiology" not in shared:
         params[:, at] = np.where(aetiology == 2, read_traits()["nonviral_priming"].number, params[:, at])
@@ -210,6 +217,31 @@ def draw_population(
         },
         aetiology=aetiology,
     )
+
+
+@lru_cache(maxsize=1)
+def read_prevalence() -> Mapping[str, float]:
+    """Read the share of patients in whom each handle is on."""
+    with (FOLDER / "prevalence.csv").open(encoding="utf-8", newline="") as lines:
+        return {row["handle"]: float(row["prevalence"]) for row in csv.DictReader(lines)}
+
+
+def _switch_on(params: Array, numbers: Numbers, fixed: set[str], *, seed: int) -> None:
+    """Switch handles on in some patients, each by itself, at about its typical size."""
+    model = read_model()
+    patient, lesion = model.names("patient"), model.names("lesion")
+    for handle in read_handles():
+        share = read_prevalence().get(handle.handle, 0.0)
+        if not share or fixed.intersection(handle.parameters):
+            continue
+        on = _uniform(numbers, f"prevalence.{handle.handle}", seed=seed) < share
+        z = _normal(numbers, f"size.{handle.handle}", seed=seed)
+        size = np.where(on, handle.typical * np.exp(HANDLE_SPREAD * z), 0.0)
+        for name in handle.parameters:
+            if name in patient:
+                params[:, patient.index(name)] = size
+            else:
+                params[:, len(patient) + lesion.index(name) :: len(lesion)] = size[:, None]
 
 
 def _uniform(numbers: Numbers, name: str, *, seed: int) -> Array:

@@ -69,6 +69,11 @@ def write_tidy(study: Study, out: Path, *, force: bool = False) -> list[Path]:
     return files
 
 
+def write_config(config: StudyConfig, file: Path) -> None:
+    """Write ``study.toml``."""
+    file.write_text(_config_text(config), encoding="utf-8")
+
+
 def _check_folder(study: Study, out: Path, *, force: bool) -> None:
     if out.exists() and not out.is_dir():
         msg = f"{out} is a file. Give a folder."
