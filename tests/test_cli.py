@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from hccresist import cli
@@ -358,6 +359,36 @@ def test_the_screen_says_how_much_was_explained_and_groups_what_was_not(tmp_path
         "skipped sample_report, gene_report, coverage, mechanism_scores, classes: the study has no expression"
         in told
     )
+
+
+def test_overcome_ranks_strategies_by_what_is_on_and_names_the_first(tmp_path, capsys) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "patients.csv").write_text("patient_id\nP1\n", encoding="utf-8")
+    (folder / "samples.csv").write_text("sample_id,patient_id\nS1,P1\n", encoding="utf-8")
+    rows = "sample_id,gene,change,kind\nS1,CTNNB1,p.S45P,Missense_Mutation\n"
+    (folder / "alterations.csv").write_text(rows, encoding="utf-8")
+    assert main(["overcome", str(folder), "--out", str(tmp_path / "out")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "research only, no advice on care" in told
+    assert "on in 1 of 1" in told
+    written = pl.read_csv(tmp_path / "out" / "strategies.csv", infer_schema=False)
+    own = written.filter(pl.col("patient_id") == "P1", pl.col("rank") == "1")
+    assert own["mechanism_id"].to_list() == ["GEN-CTNNB1"]
+    assert "What might overcome it" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_study_without_omics_has_no_strategies_and_says_why(tmp_path, capsys) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "patients.csv").write_text("patient_id\nP1\n", encoding="utf-8")
+    rows = "patient_id,measure,day,sum\nP1,longest,-3,40\nP1,longest,56,30\n"
+    (folder / "sums.csv").write_text(rows, encoding="utf-8")
+    assert main(["overcome", str(folder), "--out", str(tmp_path / "out")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "skipped overcome, " in told
+    assert ": the study has no expression or alterations" in told
+    assert not (tmp_path / "out" / "strategies.csv").exists()
 
 
 def test_a_whole_run_has_every_stage_of_the_flow() -> None:

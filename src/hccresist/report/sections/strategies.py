@@ -13,7 +13,6 @@ from hccresist.report.facts import Facts
 from hccresist.report.mechanism_names import name_mechanism
 from hccresist.report.plans import GROUPS, PARTS, TABLE, name_group
 from hccresist.report.render import Table, render, widen
-from hccresist.report.sections.resistance import explain_absence
 
 MOST_SHOWN: Final = 12
 """Strategies of the cohort that stand in the open; the others are folded."""
@@ -36,7 +35,7 @@ def build(facts: Facts) -> Markup:
     """Return the strategies of the cohort, what failed, and the parts of the score."""
     frame = facts.table(TABLE)
     if frame is None:
-        return render("strategies", absent=explain_absence(facts, TABLE))
+        return render("strategies", absent=facts.why_absent(TABLE))
     cohort = frame.filter(pl.col("patient_id").is_null())
     rows = cohort.filter(pl.col("rank") > 0).to_dicts()
     found, other, failed = ([row for row in rows if name_group(row) == group] for group in GROUPS)
