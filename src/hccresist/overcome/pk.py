@@ -20,8 +20,8 @@ Array = NDArray[np.float64]
 
 TERMS: Final = 4
 """Exponential terms of one drug between two stops: steady part, two compartments, gut."""
-SPLIT_CHANGE: Final = 0.01
-"""Relative change of clearance over a piece above which it is split."""
+SPLIT_ERROR: Final = 0.001
+"""Relative error of the level within a piece above which it is split (clearance that changes over time)."""
 _DENSE: Final = 3.0
 SPLIT_DAYS: Final = 3.5
 """Longest piece of an interval for a drug with saturable clearance (days)."""
@@ -38,13 +38,13 @@ class Phases:
     Attributes
     ----------
     moments
-        shape = (n + 1,): Gauss-Legendre on a scale on which the phases are dense after the dose, where the level peaks;
-        the last is the moment before the next dose.
+        shape = (n + 1,): Gauss-Legendre on a scale on which the phases are dense after the dose, where the level
+        peaks; the last is the moment before the next dose.
     shares
         shape = (n,): weights of the phases.
     swing
-        shape = (n, n + 1): how far the rate of a state in one phase moves the state in each phase away from its mean,
-        per interval: the integral of the rate less its mean, less the mean of that.
+        shape = (n, n + 1): how far the rate of a state in one phase moves the state in each phase away from its
+        mean, per interval: the integral of the rate less its mean, less the mean of that.
     """
 
     moments: Array
@@ -143,8 +143,8 @@ class Course:
     terms
         shape = (n_pieces, TERMS, 2): amplitude (mg/L) and rate (1/day) from the start of the piece.
     ripples
-        shape = (n_pieces, phases + 1): what is added to the level in each phase of the day, and last at the moment
-        before a dose (fast mode; mg/L).
+        shape = (n_pieces, phases + 1): what is added to the level in each phase of the day, and last at the
+        moment before a dose (fast mode; mg/L).
     every_days
         Dosing interval.
     """
@@ -251,15 +251,19 @@ def _mean_clearance(kinetics: Kinetics, start: float, days: float) -> float:
     return (ends + 4 * kinetics.clearance_at(start + days / 2)) / 6
 
 
+def _level_error(kinetics: Kinetics, start: float, days: float) -> float:
+    """Relative error of the level in the middle of a piece that has its mean clearance."""
+    now, then = kinetics.clearance_at(start), kinetics.clearance_at(start + days)
+    return float(abs(np.log(then / now)) * days * max(now, then) / kinetics.volume / 8)
+
+
 def _pieces(kinetics: Kinetics, start: float, days: float) -> int:
-    """Count the equal pieces that an interval is split into."""
-    count = 1
-    if kinetics.vmax:
-        count = int(np.ceil(days / SPLIT_DAYS))
-    if kinetics.change:
-        change = abs(np.log(kinetics.clearance_at(start + days) / kinetics.clearance_at(start)))
-        count = max(count, int(np.ceil(change / SPLIT_CHANGE)))
-    return max(1, min(count, PIECES * max(1, int(days / 28))))
+    """Count the equal pieces of which the first is short enough; after it, what is left is cut anew."""
+    count = max(1, int(np.ceil(days / SPLIT_DAYS - 1e-9))) if kinetics.vmax else 1
+    most = PIECES * max(1, int(days / 28))
+    while kinetics.change and count < most and _level_error(kinetics, start, days / count) > SPLIT_ERROR:
+        count += 1
+    return min(count, most)
 
 
 def _solve_piece(kinetics: Kinetics, amounts: Array, inflow: float, *, start: float, days: float) -> _Piece:
@@ -301,14 +305,15 @@ def find_course(kinetics: Kinetics, doses: Doses, *, until: float, fast: bool = 
             inflow = given
         else:
             amounts[into] += given
-        count = _pieces(kinetics, day - first, length)
-        for i in range(count):
-            at, days = day + i * length / count, length / count
+        at, left = day, length
+        while left > 0:
+            days = left / _pieces(kinetics, at - first, left)
             piece = _solve_piece(kinetics, amounts, inflow, start=at - first, days=days)
             starts.append(at)
             terms.append(piece.terms(kinetics.volume))
             ripples.append(_ripple(kinetics, piece, inflow=inflow, every_days=doses.every_days))
             amounts = piece.after(days)
+            at, left = at + days, left - days if left > days * (1 + 1e-9) else 0.0
     if not starts:
         return Course(np.zeros(1), np.zeros((1, TERMS, 2)), np.zeros((1, PHASES.moments.size)))
     return Course(np.array(starts), np.array(terms), np.array(ripples), doses.every_days)

@@ -1,8 +1,8 @@
-"""Kinetics of one drug in one patient, compiled: the mathematics of `hccresist.overcome.pk` without allocation.
+"""Kinetics of one drug in one patient, compiled: the mathematics of `overcome.pk` without allocation.
 
-A drug's place in the working array (`SLOTS` numbers) holds its solution since the last stop: rates, amounts that
-fall with each rate, steady amounts, inflow, the end of the present piece, the clearance. `pk` is the readable
-form of the same; a test holds one against the other.
+A drug's place in the working array (`SLOTS` numbers) holds its solution since the last stop: rates, amounts
+that fall with each rate, steady amounts, inflow, the end of the present piece, the clearance. `pk` is the
+readable form of the same; a test holds one against the other.
 """
 
 # pyright: basic
@@ -13,7 +13,7 @@ from typing import Final
 
 from numba import njit
 
-from hccresist.overcome.pk import PIECES, SPLIT_CHANGE, SPLIT_DAYS, TERMS
+from hccresist.overcome.pk import PIECES, SPLIT_DAYS, SPLIT_ERROR, TERMS
 
 KINETICS: Final = (
     "clearance",
@@ -42,15 +42,20 @@ def clearance_at(kin, day):
 
 
 @njit(cache=True, error_model="numpy")
+def _level_error(kin, since, days):
+    """Relative error of the level in the middle of a piece with its mean clearance."""
+    now, then = clearance_at(kin, since), clearance_at(kin, since + days)
+    return abs(log(then / now)) * days * max(now, then) / kin[1] / 8.0
+
+
+@njit(cache=True, error_model="numpy")
 def count_pieces(kin, since, days):
-    """Count the equal pieces that an interval is split into."""
-    count = 1
-    if kin[8] > 0.0:
-        count = int(ceil(days / SPLIT_DAYS))
-    if kin[5] != 0.0:
-        change = abs(log(clearance_at(kin, since + days) / clearance_at(kin, since)))
-        count = max(count, int(ceil(change / SPLIT_CHANGE)))
-    return max(1, min(count, PIECES * max(1, int(days / 28.0))))
+    """Count the equal pieces of which the first is short enough; after it, what is left is cut anew."""
+    count = max(1, ceil(days / SPLIT_DAYS - 1e-9)) if kin[8] > 0.0 else 1
+    most = PIECES * max(1, int(days / 28.0))
+    while kin[5] != 0.0 and count < most and _level_error(kin, since, days / count) > SPLIT_ERROR:
+        count += 1
+    return min(count, most)
 
 
 @njit(cache=True, error_model="numpy")
@@ -186,7 +191,7 @@ def set_ripples(kin, own, every_days, moments, ripples):
 
 @njit(cache=True, error_model="numpy")
 def write_terms(kin, own, terms):
-    """Write amplitude (mg/L) and rate (1/day) of the level from the last stop on; shape of `terms` = (TERMS, 2)."""
+    """Write amplitude (mg/L) and rate (1/day) of the level since the last stop; `terms` is TERMS × 2."""
     terms[0, 0], terms[0, 1] = own[_STEADY] / kin[1], 0.0
     for j in range(TERMS - 1):
         terms[1 + j, 0], terms[1 + j, 1] = own[_PARTS + 3 * j] / kin[1], own[j]

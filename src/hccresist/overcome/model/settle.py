@@ -28,7 +28,7 @@ from hccresist.overcome.model.kernel_generated import (
     PATIENT_STATES,
 )
 
-STAMP: Final = "a07fdc6d49332b24"
+STAMP: Final = "415a5757ec75a071"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 ROUND_DAYS: Final = 60.0
 """Days that lesions grow before they are scaled back."""
