@@ -56,6 +56,8 @@ THEMES: Mapping[str, Mapping[str, object]] = {
 }
 """Colours for light and dark pages; both differ in lightness too."""
 LARGEST = 200.0
+LEFT = 0.2
+"""Share of a mechanism that a weaker strategy leaves."""
 UNITS: Mapping[str, str] = {
     "": "",
     "ratio": "",
@@ -254,7 +256,7 @@ def tell_numbers() -> Iterator[str]:
     yield from ("## Magnitudes and time courses", "")
     yield (
         f"A printed number without an interval is met within a factor of {FACTOR}; intervals are never widened. Group measures use "
-        f"{PATIENTS} patients drawn from the parameter table, the same with the handle on and off. *Not met* means that the tables of the "
+        f"{PATIENTS} patients drawn from the parameter table, the same with the handle on and off; a median that is not reached in two years counts as two years, so that a ratio of on to off is then an upper bound. *Not met* means that the tables of the "
         "model have to change, not the published number."
     )
     yield ""
@@ -303,21 +305,26 @@ def tell_strategies() -> Iterator[str]:
     yield (
         "Strategies of the evidence base (`hccresist overcome` lists them). How strongly one acts is an assumption where nothing else is "
         "said: 97 % of the mechanism blocked, from the start. *Given back:* share of the lost shrinkage at 24 weeks "
-        "(new lesions for `emt`); above 100 % the strategy does more than take the handle away."
+        "(new lesions for `emt`); above 100 % the strategy does more than take the handle away. Last column: the same with 80 % blocked."
     )
     yield ""
-    yield from _head(("handle", "strategy", "in the model", "status", "given back, %"))
+    yield from _head(("handle", "strategy", "in the model", "status", "given back, %", "at 80 % blocked, %"))
     for handle in read_handles():
         reversal = read_reversals().get(handle.handle)
         if reversal is None:
-            yield _row(f"`{handle.handle}`", "none in the evidence base", "", "", "")
+            yield _row(f"`{handle.handle}`", "none in the evidence base", "", "", "", "")
             continue
         acts = [f"`{name}` × {factor:g}" for name, factor in reversal.factors.items()]
         acts += [f"{' + '.join(reversal.instead)} instead"] if reversal.instead else []
-        given = [f"{drug} {100 * restore(handle.handle, name_drugs(drug)):.0f}" for drug in handle.drugs]
-        cells = (reversal.strategy_id, ", ".join(acts), reversal.status, ", ".join(given))
-        yield _row(f"`{handle.handle}`", *cells)
+        cells = (reversal.strategy_id, ", ".join(acts), reversal.status, tell_given(handle))
+        yield _row(f"`{handle.handle}`", *cells, "" if reversal.instead else tell_given(handle, left=LEFT))
     yield ""
+
+
+def tell_given(handle: Handle, *, left: float | None = None) -> str:
+    """Return what the strategy gives back under each drug."""
+    shares = {drug: restore(handle.handle, name_drugs(drug), left=left) for drug in handle.drugs}
+    return ", ".join(f"{drug} {100 * share:.0f}" for drug, share in shares.items())
 
 
 def tell_rest() -> Iterator[str]:

@@ -59,11 +59,12 @@ def switch_on(name: str, share: float = 1.0) -> dict[str, float]:
     return dict.fromkeys(handle.parameters, share * handle.typical)
 
 
-def reverse(name: str, values: Values) -> dict[str, float]:
-    """Parameters with the strategy of a handle added."""
+def reverse(name: str, values: Values, *, left: float | None = None) -> dict[str, float]:
+    """Parameters with the strategy of a handle added; `left` in place of the share that it leaves."""
     table = {p.name: p.value for p in read_model().parameters}
     factors = read_reversals()[name].factors
-    return {**values, **{key: factor * values.get(key, table[key]) for key, factor in factors.items()}}
+    shares = {key: factor if left is None else left for key, factor in factors.items()}
+    return {**values, **{key: share * values.get(key, table[key]) for key, share in shares.items()}}
 
 
 def replace_drugs(name: str, drugs: tuple[str, ...]) -> tuple[str, ...]:
@@ -88,11 +89,12 @@ def lose_response(name: str, drugs: tuple[str, ...]) -> float:
     return lost - change_cells(on, (), escaped=escaped) + change_cells(off, (), escaped=escaped)
 
 
-def restore(name: str, drugs: tuple[str, ...]) -> float:
+def restore(name: str, drugs: tuple[str, ...], *, left: float | None = None) -> float:
     """Share of what a handle takes that its strategy gives back when it is given from the start.
 
     What is taken is shrinkage: the whole diameter after 24 weeks in a patient who can respond, the handle on
     against off; for a handle that makes new lesions and not larger ones it is their cumulative hazard.
+    `left`: share of the mechanism that the strategy leaves, where another than that of the table is meant.
     """
     escaped = ESCAPED if name == "nk" else 0.0
 
@@ -103,7 +105,7 @@ def restore(name: str, drugs: tuple[str, ...]) -> float:
     tolerant = TOLERANT if name == "mutation" else 0.0
     on = switch_on(name)
     off, lost = seen({}, drugs, 0.0), seen(on, drugs, tolerant)
-    return (lost - seen(reverse(name, on), replace_drugs(name, drugs), tolerant)) / (lost - off)
+    return (lost - seen(reverse(name, on, left=left), replace_drugs(name, drugs), tolerant)) / (lost - off)
 
 
 def _lowers_response(fact: Fact) -> float:
