@@ -1,6 +1,7 @@
 """All tables of *explain* of a study: what is made, what is not, and that they fit their schemas."""
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import polars as pl
 import pytest
 
 from hccresist.explain.look import TABLES, Inquiry
+from hccresist.explain.reference import build_reference
 from hccresist.explain.results import RESULTS
 from hccresist.explain.signatures import read_signatures
 from hccresist.flow import run_study
@@ -86,6 +88,60 @@ def test_few_tumours_are_scored_by_rank_and_not_compared_with_each_other():
     assert scored["rank"] is True
     assert scored["cohort_z"] is False
     assert made["evidence_matches"].height == 0
+
+
+@pytest.mark.parametrize(("scale", "platform"), [("log2_cpm", "RNA-seq"), (None, "array")])
+def test_a_reference_on_another_scale_or_platform_is_refused_for_genes_too(scale, platform):
+    study = simulated(20)
+    matrix = Inquiry(study=study, tables={}).prepared.matrix
+    signatures = read_signatures()
+    other = replace(matrix, values=matrix.values + 5.0, scale=scale or matrix.scale)
+    reference = build_reference(other, signatures, name="far", platform="RNA-seq")
+    ask = Inquiry(study=study, tables={}, reference=reference, platform=platform)
+    assert not ask.states()["feature"].str.starts_with("expression ").any()
+    assert not ask.states()["feature"].str.starts_with("sets ").any()
+    assert ask.states()["feature"].str.starts_with("alteration ").any()
+    scores = TABLES["mechanism_scores"].make(ask).filter(pl.col("method") == "reference_z")
+    assert scores["z"].null_count() == scores.height
+    assert "no gene or gene set was held against the reference far" in ask.notices[-1]
+    classes = TABLES["classes"].make(ask)
+    assert classes.height > 0
+    assert classes["p"].null_count() == classes.height
+    assert set(classes["reason"]) == {ask.unlike}
+    report = TABLES["sample_report"].make(ask)
+    RESULTS["sample_report"].validate(report)
+    assert report.filter("used")["note"].str.contains(ask.unlike, literal=True).all()
+
+
+def test_a_reference_like_the_samples_is_used_for_genes_and_sets():
+    study = simulated(20)
+    matrix = Inquiry(study=study, tables={}).prepared.matrix
+    reference = build_reference(matrix, read_signatures(), name="near", platform="RNA-seq")
+    ask = Inquiry(study=study, tables={}, reference=reference, platform="rna-seq ")
+    assert ask.unlike == ""
+    words = ask.states().filter(pl.col("feature").str.starts_with("expression "))["words"]
+    assert words.str.ends_with("the reference near").all()
+    assert words.len() > 0
+
+
+def test_recorded_responses_alone_are_held_against_survival():
+    names = [f"P{number:02d}" for number in range(30)]
+    study = study_from_frames(
+        patients=pl.DataFrame({"patient_id": names}),
+        responses=pl.DataFrame(
+            {
+                "patient_id": names,
+                "day": [60.0] * 30,
+                "criterion": ["mrecist"] * 30,
+                "overall": ["PR", "SD", "PD"] * 10,
+            }
+        ),
+        survival=pl.DataFrame(
+            {"patient_id": names, "os_days": [200.0 + 10 * n for n in range(30)], "died": [True, False] * 15}
+        ),
+    )
+    assert TABLES["associations"].why_not(study) == ""
+    assert TABLES["coverage"].why_not(study) == "the study has no expression"
 
 
 def test_order_of_samples_changes_nothing():

@@ -59,7 +59,9 @@ def test_active_egfr_matches_lenvatinib_resistance_and_the_drug_had(study):
         0, named=True
     )
     assert (row["stance"], row["same_drug"], row["counted"]) == ("for", True, True)
-    assert row["reason"].startswith("expression +1.0 SD from the mean of this cohort; the finding: EGFR")
+    assert row["reason"] == "expression +1.0 SD from the mean of this cohort"
+    assert row["finding"].startswith("EGFR (")
+    assert " goes with " in row["finding"]
 
 
 def test_a_contested_alteration_shows_both_sides(study):

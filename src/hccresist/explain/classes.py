@@ -38,6 +38,7 @@ from hccresist.explain.classes_core import adjust_fdr, draw_orders, find_nearest
 from hccresist.explain.matrix import Matrix
 from hccresist.explain.reference import Reference
 from hccresist.explain.results import Classes
+from hccresist.explain.scoring import explain_unlike
 from hccresist.explain.scoring_core import (
     MIN_COVERAGE,
     MIN_GENES,
@@ -113,6 +114,7 @@ def classify_tumours(
     *,
     patients: Mapping[str, str],
     reference: Reference | None = None,
+    platform: str = "",
     seed: int = 0,
 ) -> pl.DataFrame:
     """Give each tumour its class, or ``unclassified`` with the reason.
@@ -126,7 +128,10 @@ def classify_tumours(
     patients
         Patient of each sample.
     reference
-        Mean and standard deviation of genes, in place of those of the cohort.
+        Mean and standard deviation of genes, in place of those of the cohort; refused where its scale or
+        platform is another.
+    platform
+        Platform of the samples in the user's words.
     seed
         Of the random draws. Results do not depend on the order of samples, genes or sets.
 
@@ -144,7 +149,7 @@ def classify_tumours(
     if lost:
         msg = f"no patient is given for {len(lost)} samples: {', '.join(lost[:5])}"
         raise ConfigError(msg)
-    z, refusal = _standardise(matrix, reference)
+    z, refusal = _standardise(matrix, reference, platform)
     usable = np.flatnonzero(np.isfinite(z).any(axis=1))
     z = z[usable]
     place = {matrix.genes[row]: number for number, row in enumerate(usable.tolist())}
@@ -156,11 +161,12 @@ def classify_tumours(
     return Classes.validate(told, cast=True).sort(Classes.primary_key())
 
 
-def _standardise(matrix: Matrix, reference: Reference | None) -> tuple[Floats, str]:
+def _standardise(matrix: Matrix, reference: Reference | None, platform: str) -> tuple[Floats, str]:
     """Return z (NaN: not measured or no spread); or the values as they are, and why there is no z."""
     if reference is not None:
-        if matrix.scale != reference.scale:
-            return matrix.values, f"values are {matrix.scale}, those of the reference {reference.scale}"
+        unlike = explain_unlike(matrix, reference, platform=platform)
+        if unlike:
+            return matrix.values, unlike
         place = {gene: number for number, gene in enumerate(reference.genes)}
         rows = np.array([place.get(gene, -1) for gene in matrix.genes], dtype=np.int64)
         mean, sd = (np.where(rows >= 0, held[rows], np.nan) for held in (reference.mean, reference.sd))

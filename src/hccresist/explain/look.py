@@ -27,6 +27,7 @@ from hccresist.explain.reference import Reference
 from hccresist.explain.results import AlterationCalls, MechanismScores
 from hccresist.explain.scoring import (
     align_reference,
+    explain_unlike,
     measure_coverage,
     score_cohort,
     score_rank,
@@ -82,6 +83,31 @@ class Inquiry:
         return prepare_expression(self.study, scale=self.scale)
 
     @cached_property
+    def unlike(self) -> str:
+        """Why the samples cannot be held against the reference; empty where they can, or there is none."""
+        if self.reference is None or not self.has_expression:
+            return ""
+        return explain_unlike(self.prepared.matrix, self.reference, platform=self.platform)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What was noticed of the expression, and of its likeness to the reference."""
+        found = self.prepared.notices if self.has_expression else ()
+        return (*found, self._notice()) if self.unlike else found
+
+    def _notice(self) -> str:
+        name = "" if self.reference is None else self.reference.name
+        return f"no gene or gene set was held against the reference {name}: {self.unlike}"
+
+    def sample_report(self) -> pl.DataFrame:
+        """Return table `sample_report`, with the notice where the reference is unlike the samples."""
+        report = self.prepared.sample_report
+        if not self.unlike:
+            return report
+        said = pl.concat_str([pl.col("note"), pl.lit(self._notice())], separator="; ", ignore_nulls=True)
+        return report.with_columns(note=pl.when("used").then(said).otherwise("note"))
+
+    @cached_property
     def scored(self) -> tuple[Signature, ...]:
         """Gene sets that are scored: templates of classes and cell markers have tables of their own."""
         return tuple(item for item in self.signatures if item.kind in ("mechanism", "own"))
@@ -128,13 +154,14 @@ class Inquiry:
         return "expression" in self.study.tables
 
     def states(self) -> pl.DataFrame:
-        """Return what stands out in each tumour."""
+        """Return what stands out in each tumour; expression only where the reference is like the samples."""
         parts = [pl.DataFrame(schema=STATES), alteration_states(self.calls)]
         if self.has_expression:
             method = "cohort_z" if self.reference is None else "reference_z"
             against = "this cohort" if self.reference is None else f"the reference {self.reference.name}"
             matrix = self.prepared.matrix
-            if self.reference is not None or len(matrix.samples) >= MIN_COHORT:
+            enough = self.reference is not None or len(matrix.samples) >= MIN_COHORT
+            if enough and not self.unlike:
                 scores = self.scores.filter(pl.col("method").cast(pl.String) == method)
                 parts.append(set_states(scores, self.scored, against=against))
                 genes, z = self._gene_z()
@@ -195,7 +222,7 @@ class Table:
 _OMICS: Final = ("expression", "alterations")
 
 TABLES: Final[dict[str, Table]] = {
-    "sample_report": Table(make=lambda ask: ask.prepared.sample_report, needs=("expression",)),
+    "sample_report": Table(make=lambda ask: ask.sample_report(), needs=("expression",)),
     "gene_report": Table(make=lambda ask: ask.prepared.gene_report, needs=("expression",)),
     "coverage": Table(
         make=lambda ask: (
@@ -210,6 +237,7 @@ TABLES: Final[dict[str, Table]] = {
             ask.signatures,
             patients=ask.prepared.patients,
             reference=ask.reference,
+            platform=ask.platform,
         ),
         needs=("expression",),
     ),
@@ -236,7 +264,7 @@ TABLES: Final[dict[str, Table]] = {
             covariates=ask.covariates,
             landmark_days=ask.landmark_days,
         ),
-        needs=(*_OMICS, "labs", "lesions", "sums"),
+        needs=(*_OMICS, "labs", "lesions", "sums", "responses"),
     ),
 }
 """Tables of *explain*, in the order in which they are made."""

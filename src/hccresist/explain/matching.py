@@ -265,9 +265,7 @@ def _finish(
     rows = rows.with_columns(patient_id=owner).drop_nulls("patient_id")
     rows = rows.join(_drugs_had(study, base), on="patient_id", how="left")
     same = pl.col("drugs").list.set_intersection("had").list.len() > 0
-    reason = pl.concat_str(
-        pl.col("words"),
-        pl.lit("; the finding: "),
+    finding = pl.concat_str(
         pl.col("about"),
         pl.lit(" goes with "),
         pl.col("effect").cast(pl.String).str.replace_all("_", " "),
@@ -277,7 +275,7 @@ def _finish(
     )
     made = rows.with_columns(
         same_drug=same.fill_null(value=False), level="evidence_level", source="source_id"
-    ).with_columns(reason=reason)
+    ).with_columns(reason="words", finding=finding)
     table = made.select(EvidenceMatches.column_names()).unique(EvidenceMatches.primary_key(), keep="first")
     return EvidenceMatches.validate(table, cast=True).sort(EvidenceMatches.primary_key())
 

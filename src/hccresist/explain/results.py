@@ -106,7 +106,8 @@ class EvidenceMatches(dy.Schema):
     counted = dy.Bool(description="verified and not retracted, so that it counts as support")
     same_drug = dy.Bool(description="the finding is about a drug that this patient had")
     source = dy.String(description="PMID, PMCID or DOI")
-    reason = dy.String(description="why it matches, in words")
+    reason = dy.String(description="why it matches: what was measured in this tumour, in words")
+    finding = dy.String(description="what the finding says, in words, with its status")
 
 
 class Associations(dy.Schema):

@@ -284,6 +284,21 @@ def align_reference(matrix: Matrix, reference: Reference) -> tuple[Floats, Float
     return mean, sd
 
 
+def explain_unlike(matrix: Matrix, reference: Reference, *, platform: str = "") -> str:
+    """Say why samples cannot be held against a reference gene by gene; empty where they can.
+
+    Values of another scale or platform have no z: neither a gene nor a set of genes.
+
+    Parameters
+    ----------
+    matrix, reference
+        The expression and the reference.
+    platform
+        Platform of the samples in the user's words; not compared where either is not told.
+    """
+    return _compare(matrix, reference, "reference_z", platform).no_z
+
+
 @dataclass(frozen=True, slots=True)
 class _Likeness:
     """Why neither z nor percentile can be given for any sample, and why no percentile; empty: they can."""

@@ -20,7 +20,6 @@ MOST_FINDINGS: Final = 60
 
 _RAW: Final = ("rank", "mcp_counter", "ssgsea", "gsva", "ulm", "mlm")
 _PLACED: Final = {"reference_z": "z", "cohort_z": "z"}
-_SPLIT: Final = "; the finding: "
 
 
 @dataclass(slots=True)
@@ -267,7 +266,6 @@ def _add_findings(facts: Facts, shared: _Shared, cards: Mapping[tuple[str, str],
 
 
 def _finding(row: Mapping[str, Any], shared: _Shared) -> list[Any]:
-    words, _, said = row["reason"].partition(_SPLIT)
     finding = (
         row["record_id"],
         shared.mechanisms(row["mechanism_id"]),
@@ -276,11 +274,11 @@ def _finding(row: Mapping[str, Any], shared: _Shared) -> list[Any]:
         row["level"].replace("_", " "),
         int(row["counted"]),
         row["source"],
-        said,
+        row["finding"],
     )
     place = shared.findings(finding)
     stance = int(row["stance"] == "for")
-    return [place, shared.texts(row["feature"]), stance, int(row["same_drug"]), shared.texts(words)]
+    return [place, shared.texts(row["feature"]), stance, int(row["same_drug"]), shared.texts(row["reason"])]
 
 
 def _finish(shared: _Shared, scored: Mapping[str, Any]) -> dict[str, Any]:
