@@ -280,8 +280,7 @@ def _row_of_patient(
 def _name_addressed(strategy: Strategy, *, found: bool) -> str:
     if found:
         return "found"
-    aims = bool(strategy.targets) or not strategy.mechanism_id.startswith("CMB-")
-    return "elsewhere" if aims else "nothing"
+    return "elsewhere" if strategy.aims else "nothing"
 
 
 def _row(look: _Look, one: Scored, *, rank: int) -> Row:

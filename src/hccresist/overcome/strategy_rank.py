@@ -59,7 +59,7 @@ class Fit:
         By which its points are multiplied, from 0 to 1.
     reasons
         Why it is not 1, as keys: line_unknown, line_other, after_unknown, after_other, not_selected,
-        selection_unknown, not_addressed, address_unknown, all_given, unverified.
+        selection_unknown, not_addressed, address_unknown, aims_at_nothing, all_given, unverified.
     """
 
     factor: float
@@ -126,6 +126,8 @@ def _fit_tumour(strategy: Strategy, match: Match, *, looked: bool) -> dict[str, 
         return {"not_selected": "not_applicable"} if looked else {"selection_unknown": "indirect"}
     if match.found > 0:
         return {}
+    if not strategy.aims:
+        return {"aims_at_nothing": "unknown"}
     return {"not_addressed": "indirect"} if looked else {"address_unknown": "unknown"}
 
 
@@ -166,10 +168,16 @@ def _score_gain(gain: Gain | None) -> float:
 
 
 def could_be_seen(strategy: Strategy, tumour: Tumour | None) -> bool:
-    """Return whether a target of a strategy could have been seen: by expression with a z, or by its calls."""
+    """Return whether what a strategy addresses could have been seen on.
+
+    A mechanism of it was scored, or a target was looked at for alterations. Whether the expression of a
+    target was measured is not known from the tables of *explain*, unless it stands out.
+    """
     if tumour is None:
         return False
-    return tumour.reference is not None or any(target.gene in tumour.called for target in strategy.targets)
+    return bool(strategy.mechanisms & tumour.scored) or any(
+        target.gene in tumour.called for target in strategy.targets
+    )
 
 
 def share_line(one: Strategy, other: Strategy) -> bool:

@@ -43,6 +43,9 @@ _KIND_WORDS: Final = (
     ("randomised", ("phase 3", "phase iii", "phase 2-3", "phase 2/3", "randomised", "rct")),
     ("prospective", ("phase", "single-arm", "trial", "pilot", "expanded access")),
 )
+_TREATMENTS: Final = "CMB-"
+"""Family of the taxonomy that names kinds of treatment, no mechanisms of a tumour."""
+
 _STRATEGIES: Final = "strategies.csv"
 _TARGETS: Final = "strategy_targets.csv"
 
@@ -114,6 +117,11 @@ class Strategy:
     source: str
     url: str
     counted: bool
+
+    @property
+    def aims(self) -> bool:
+        """Return whether it aims at anything in the tumour: a gene, or a mechanism of it."""
+        return bool(self.targets) or any(not name.startswith(_TREATMENTS) for name in self.mechanisms)
 
 
 def read_strategies(base: EvidenceBase | None = None, *, log: IssueLog | None = None) -> tuple[Strategy, ...]:

@@ -40,6 +40,7 @@ _FITS: Final = {
     "selection_unknown": "its study chose patients by a finding that was not looked at here",
     "not_addressed": "nothing that it addresses is on here",
     "address_unknown": "whether what it addresses is on was not looked at",
+    "aims_at_nothing": "it aims at nothing in the tumour, so it is of patients in general",
     "all_given": "all of its drugs were given before",
     "unverified": "result not verified in its source",
 }
@@ -82,7 +83,7 @@ def _tell_match(strategy: Strategy, match: Match, *, looked: bool) -> str:
     if match.sign is not None:
         targets = ", ".join(map(str, strategy.targets))
         return _HOW[match.how].format(match.sign.words, targets)
-    if not (strategy.targets or looked):
+    if not strategy.aims:
         return ""
     if not looked:
         return "Nothing was measured by which to tell whether what it addresses is on."

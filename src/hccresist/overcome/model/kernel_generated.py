@@ -27,24 +27,25 @@ PATIENT_PARAMETERS = (
     'one_cell', 'cell_volume', 'lymphocyte_volume', 'macrophage_volume', 'sphere_mm', 'natural_death',
     'hypoxic_death_max', 'vegf_hypoxia', 'vegf_myeloid', 'vegf_reference', 'vessel_base',
     'volume_reference', 'vessel_build', 'build_half', 'vessel_prune', 'efflux_saturation', 'bypass_on',
-    'bypass_off', 'bypass_vessels', 'bypass_rescue', 'stasis_max', 'tolerance', 'tolerant_cost',
-    'tolerance_return', 'autophagy_on', 'autophagy_off', 'autophagy_cover', 'apoptosis_max',
-    'ferroptosis_max', 'er_drug', 'er_limit', 'er_death_max', 'upr_on', 'upr_off', 'upr_gain',
-    'upr_cover', 'interferon_half', 'pdl1_fold', 'pdl2_ratio', 'brake_half', 'lactate_hypoxia',
-    'treg_power', 'myeloid_half', 'myeloid_power', 'cd8_kill_max', 'contact', 'nk_kill_max', 'traffic',
-    'traffic_half', 'door_half', 'door_vegf', 'crowd_ratio', 'nutrient_half', 'exhaustion_rate',
-    'effector_death', 'exhausted_death', 'treg_ratio', 'treg_rate', 'treg_hypoxia', 'treg_cap',
-    'treg_depletion', 'myeloid_ratio', 'myeloid_rate', 'myeloid_hypoxia', 'spare_ratio', 'debris_clear',
-    'oedema_volume', 'oedema_rate', 'enhancement_half', 'antigen_half', 'prime_rate', 'prime_ctla4',
-    'memory_share', 'memory_output', 'memory_base', 'memory_expansion', 'memory_cap', 'memory_death',
-    'blood_death', 'tone_base', 'tone_burden', 'tone_half', 'tone_rate', 'nlr_unit', 'afp_rate',
-    'afp_loss', 'dcp_rate', 'dcp_loss', 'liver_repair', 'liver_best', 'liver_burden', 'liver_half',
-    'liver_toxicity', 'albi_best', 'albi_slope', 'seed_rate', 'micromet_growth', 'micromet_kill',
-    'new_lesion_rate', 'death_rate', 'death_burden', 'death_growth', 'death_floor', 'dropout_rate',
-    'dropout_toxicity', 'new_mm', 'tace_embolised', 'ablation_left', 'resection_left', 'h_tam', 'h_abc',
-    'h_bypass', 'h_autophagy', 'h_apoptosis', 'h_ferroptosis', 'h_upr', 'h_pdl1', 'h_lactate',
-    'h_nutrient', 'h_nk', 'h_exhaustion', 'h_treg', 'h_mdsc', 'h_presentation', 'h_mutation',
-    'h_tolerance', 'h_stem', 'h_emt', 'h_hyper_treg', 'h_hyper_growth', 'h_oedema', 'h_aetiology'
+    'bypass_off', 'bypass_vessels', 'bypass_rescue', 'addiction_max', 'stasis_max', 'tolerance',
+    'tolerant_cost', 'tolerance_return', 'autophagy_on', 'autophagy_off', 'autophagy_cover',
+    'apoptosis_max', 'ferroptosis_max', 'er_drug', 'er_limit', 'er_death_max', 'upr_on', 'upr_off',
+    'upr_gain', 'upr_cover', 'interferon_half', 'pdl1_fold', 'pdl2_ratio', 'brake_half',
+    'lactate_hypoxia', 'treg_power', 'myeloid_half', 'myeloid_power', 'cd8_kill_max', 'contact',
+    'nk_kill_max', 'traffic', 'traffic_half', 'door_half', 'door_vegf', 'crowd_ratio', 'nutrient_half',
+    'exhaustion_rate', 'effector_death', 'exhausted_death', 'treg_ratio', 'treg_rate', 'treg_hypoxia',
+    'treg_cap', 'treg_depletion', 'myeloid_ratio', 'myeloid_rate', 'myeloid_hypoxia', 'spare_ratio',
+    'debris_clear', 'oedema_volume', 'oedema_rate', 'enhancement_half', 'antigen_half', 'prime_rate',
+    'prime_ctla4', 'memory_share', 'memory_output', 'memory_base', 'memory_expansion', 'memory_cap',
+    'memory_death', 'blood_death', 'tone_base', 'tone_burden', 'tone_half', 'tone_rate', 'nlr_unit',
+    'afp_rate', 'afp_loss', 'dcp_rate', 'dcp_loss', 'liver_repair', 'liver_best', 'liver_burden',
+    'liver_half', 'liver_toxicity', 'albi_best', 'albi_slope', 'seed_rate', 'micromet_growth',
+    'micromet_kill', 'new_lesion_rate', 'death_rate', 'death_burden', 'death_growth', 'death_floor',
+    'dropout_rate', 'dropout_toxicity', 'new_mm', 'tace_embolised', 'ablation_left', 'resection_left',
+    'h_tam', 'h_abc', 'h_bypass', 'h_autophagy', 'h_apoptosis', 'h_ferroptosis', 'h_upr', 'h_pdl1',
+    'h_lactate', 'h_nutrient', 'h_nk', 'h_exhaustion', 'h_treg', 'h_mdsc', 'h_presentation',
+    'h_mutation', 'h_tolerance', 'h_stem', 'h_emt', 'h_hyper_treg', 'h_hyper_growth', 'h_oedema',
+    'h_aetiology'
 )
 LESION_PARAMETERS = (
     'growth_rate', 'capacity_ratio', 'expansion_rate', 'necrosis_core', 'tace_kill', 'h_coopt', 'h_hif',
@@ -52,7 +53,8 @@ LESION_PARAMETERS = (
 )
 EXPOSURES = (
     'block_pd1', 'block_pdl1', 'block_ctla4', 'deplete_treg', 'block_vegf', 'inhibit_vegfr',
-    'inhibit_fgfr', 'inhibit_met', 'dose_kill', 'dose_ferro', 'efflux_affinity', 'toxicity'
+    'inhibit_fgfr', 'inhibit_met', 'inhibit_egfr', 'dose_kill', 'dose_ferro', 'efflux_affinity',
+    'toxicity'
 )
 PATIENT_OUTPUTS = (
     'burden', 'viable_cells', 'dcp', 'nlr', 'albi', 'new_hazard', 'death_hazard'
@@ -61,10 +63,10 @@ LESION_OUTPUTS = (
     'whole_mm', 'viable_mm', 'whole_volume', 'cells_ml', 'tumour_growth', 'other_growth', 'tumour_share'
 )
 PATIENT_SIZE, LESION_SIZE = 9, 14
-PATIENT_PARAMS, LESION_PARAMS = 132, 8
+PATIENT_PARAMS, LESION_PARAMS = 133, 8
 PATIENT_SHOWN, LESION_SHOWN = 7, 7
-LANES, COLUMNS = 16, 46
-SHARES, SPREAD = 33, 34
+LANES, COLUMNS = 16, 47
+SHARES, SPREAD = 34, 35
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def saturate(x, half):
@@ -85,65 +87,67 @@ def lesion_steady(y, b, p, q, e, out, o):
     debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
     myeloid = y[b + 10]; autophagy = y[b + 11]; upr = y[b + 12]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    inside = 1 / (1 + p[110] * e[160 + k] / (1 + e[128 + k] / p[15]))
-    rescue = p[19] * bypass / (1 + e[112 + k]); treg_room = effector / (effector + p[41] * treg + p[0])
-    escape_sensitive = p[123] * sensitive; escape_tolerant = p[123] * tolerant
+    inside = 1 / (1 + p[111] * e[176 + k] / (1 + e[144 + k] / p[15]))
+    takeover = bypass / (1 + e[112 + k] + e[128 + k])
+    treg_room = effector / (effector + p[42] * treg + p[0]); escape_sensitive = p[124] * sensitive
+    escape_tolerant = p[124] * tolerant
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[42] * tumour + p[0])
-    interferon = effector / (effector + p[36] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[51] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[118] * tumour / (tumour + p[52])); spare = hill4(capacity, p[64] * tumour + p[0])
-    seen = shown / (tumour + p[0]); drug = e[128 + k] * inside
-    ferroptosis = p[28] * hill4(e[144 + k] * inside, 1 + p[114]); hif = hypoxia * (1 + p[q + 6])
-    treg_target = p[56] * (1 + p[121]) * tumour * (1 + p[58] * hypoxia)
-    myeloid_target = p[61] * (1 + p[122]) * y[2] * tumour * (1 + p[63] * hypoxia)
-    hypoxic_death = p[6] * hypoxia * (1 - p[35] * upr) / (1 + p[q + 6])
-    myeloid_room = 1 - p[43] * suppressed; pdl1 = 1 + (p[37] - 1) * interferon + p[116]
+    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[43] * tumour + p[0])
+    interferon = effector / (effector + p[37] * tumour + p[0])
+    crowd = 1 / (1 + ((effector + exhausted) / (p[52] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[119] * tumour / (tumour + p[53])); spare = hill4(capacity, p[65] * tumour + p[0])
+    seen = shown / (tumour + p[0]); drug = e[144 + k] * inside
+    ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[115]); rescue = p[19] * takeover
+    hif = hypoxia * (1 + p[q + 6]); treg_target = p[57] * (1 + p[122]) * tumour * (1 + p[59] * hypoxia)
+    myeloid_target = p[62] * (1 + p[123]) * y[2] * tumour * (1 + p[64] * hypoxia)
+    hypoxic_death = p[6] * hypoxia * (1 - p[36] * upr) / (1 + p[q + 6])
+    myeloid_room = 1 - p[44] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[117]
     pressure = saturate(drug, 1); stress = drug + hypoxia
-    apoptosis = p[27] * hill2(drug, 1 + p[113]) * (1 - p[26] * autophagy) / (1 + p[q + 6] * hypoxia)
-    er_load = p[29] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[109]) * suppressed
-    lactate = p[40] * hif + p[117]
-    treg_net = p[57] * (treg_target - treg) + p[128] * e[0] * treg / (1 + treg / (p[59] * tumour + p[0])) - p[60] * e[48] * treg
-    myeloid_net = p[62] * (myeloid_target - myeloid); nk_kill = p[46] * myeloid_room / (1 + p[119])
-    ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[38])
-    bypass_net = p[16] * p[111] * pressure * (1 - bypass) - p[17] * bypass
-    stasis = p[20] * pressure * (1 - rescue); to_tolerant = p[124] + p[125] * pressure
-    from_tolerant = p[125] * p[23] * (1 - pressure)
-    autophagy_net = p[24] * p[112] * saturate(stress, 1) * (1 - autophagy) - p[25] * autophagy
-    upr_net = p[32] * p[115] * saturate(er_load, 1) * (1 - upr) - p[33] * upr
-    er_death = p[31] * hill4(er_load, p[30] * (1 + p[34] * upr))
-    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); brake = hill2(ligand, p[39])
-    stasis_tolerant = stasis * (1 - p[21])
+    apoptosis = p[28] * hill2(drug, 1 + p[114]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
+    er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[110]) * suppressed
+    lactate = p[41] * hif + p[118]
+    treg_net = p[58] * (treg_target - treg) + p[129] * e[0] * treg / (1 + treg / (p[60] * tumour + p[0])) - p[61] * e[48] * treg
+    myeloid_net = p[63] * (myeloid_target - myeloid); nk_kill = p[47] * myeloid_room / (1 + p[120])
+    ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[39])
+    bypass_net = p[16] * p[112] * pressure * (1 - bypass) - p[17] * bypass
+    addicted = p[20] * bypass * saturate(e[112 + k] + e[128 + k], 1) * pressure
+    stasis = p[21] * pressure * (1 - rescue); to_tolerant = p[125] + p[126] * pressure
+    from_tolerant = p[126] * p[24] * (1 - pressure)
+    autophagy_net = p[25] * p[113] * saturate(stress, 1) * (1 - autophagy) - p[26] * autophagy
+    upr_net = p[33] * p[116] * saturate(er_load, 1) * (1 - upr) - p[34] * upr
+    er_death = p[32] * hill4(er_load, p[31] * (1 + p[35] * upr))
+    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); brake = hill2(ligand, p[40])
+    stasis_tolerant = stasis * (1 - p[22])
     gain_sensitive = to_tolerant * sensitive - from_tolerant * tolerant
     gain_escaped = to_tolerant * escaped - from_tolerant * both
-    wound = saturate(apoptosis + ferroptosis + er_death, p[q + 0])
-    loss_any = p[5] + hypoxic_death + ferroptosis + er_death
+    wound = saturate(apoptosis + ferroptosis + er_death + addicted, p[q + 0])
+    loss_any = p[5] + hypoxic_death + ferroptosis + er_death + addicted
     vessel_signal = p[10] + vegf_signal + p[18] * bypass / (1 + e[96 + k]) + p[q + 5]
     pace = p[14] + (p[12] - p[14]) * saturate(vegf_signal, p[13])
-    door = saturate(capacity, p[49] * tumour + p[0]) / (1 + p[50] * vegf_signal) / (1 + p[q + 7])
-    able = (1 - brake) / (1 + lactate); exhaustion = (p[53] * brake + p[120]) * effector * seen
-    growth = p[q + 0] * (1 - hypoxia) * (1 + p[129] * e[0]) * (1 + p[126] * (spare + wound))
+    door = saturate(capacity, p[50] * tumour + p[0]) / (1 + p[51] * vegf_signal) / (1 + p[q + 7])
+    able = (1 - brake) / (1 + lactate); exhaustion = (p[54] * brake + p[121]) * effector * seen
+    growth = p[q + 0] * (1 - hypoxia) * (1 + p[130] * e[0]) * (1 + p[127] * (spare + wound))
     loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
-    loss_both = (loss_any + apoptosis * (1 - p[21]) + nk_kill) * both
+    loss_both = (loss_any + apoptosis * (1 - p[22]) + nk_kill) * both
     vessel_target = p[q + 1] * tumour * sqrt(vessel_signal / p[9]) * sqrt(p[11] / (p[11] + whole_volume))
-    recruited = p[47] * y[0] * saturate(tumour, p[48]) * door
-    cd8_kill = p[44] * effector / (effector + p[45] * tumour + p[0]) * able * treg_room * myeloid_room
-    expansion = p[q + 2] * effector * able * seen * crowd * hunger
-    oedema_net = p[67] * (p[66] * (1 + p[130]) * effector * able - oedema)
-    exhausted_net = exhaustion - p[55] * exhausted; birth_sensitive = growth * (1 - stasis) * sensitive
-    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[22]) * tolerant
+    recruited = p[48] * y[0] * saturate(tumour, p[49]) * door
+    cd8_kill = p[45] * effector / (effector + p[46] * tumour + p[0]) * able * treg_room * myeloid_room
+    expansion = p[q + 2] * effector * able / (1 + lactate) * seen * crowd * hunger
+    oedema_net = p[68] * (p[67] * (1 + p[131]) * effector * able - oedema)
+    exhausted_net = exhaustion - p[56] * exhausted; birth_sensitive = growth * (1 - stasis) * sensitive
+    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[23]) * tolerant
     birth_escaped = growth * (1 - stasis) * escaped
-    birth_both = growth * (1 - stasis_tolerant) * (1 - p[22]) * both
+    birth_both = growth * (1 - stasis_tolerant) * (1 - p[23]) * both
     capacity_net = pace * (vessel_target - capacity)
     loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
-    loss_tolerant = (loss_any + apoptosis * (1 - p[21]) + cd8_kill) * tolerant
-    effector_net = recruited + expansion - exhaustion - p[54] * effector
+    loss_tolerant = (loss_any + apoptosis * (1 - p[22]) + cd8_kill) * tolerant
+    effector_net = recruited + expansion - exhaustion - p[55] * effector
     birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
-    debris_net = p[1] * loss - p[65] * debris; tumour_growth = p[1] * (birth - loss)
+    debris_net = p[1] * loss - p[66] * debris; tumour_growth = p[1] * (birth - loss)
     other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
-    mass_growth = tumour_growth + other_growth; e[224 + k] += whole_volume; e[240 + k] += tumour
-    e[256 + k] += loss; e[272 + k] += recruited; e[288 + k] += mass_growth
+    mass_growth = tumour_growth + other_growth; e[240 + k] += whole_volume; e[256 + k] += tumour
+    e[272 + k] += loss; e[288 + k] += recruited; e[304 + k] += mass_growth
     out[o + 0] = birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive
     out[o + 1] = birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant
     out[o + 2] = birth_escaped - loss_escaped - gain_escaped + escape_sensitive
@@ -156,20 +160,20 @@ def lesion_steady(y, b, p, q, e, out, o):
 def patient_steady(y, p, e, out):
     k = 0
     blood_effector = y[0]; stem_memory = y[1]; myeloid_tone = y[2]; afp = y[3]; liver = y[4]
-    micromets = y[5]; stimulus = saturate(e[256 + k], p[69]); unblocked = (1 - e[0]) * (1 - e[16])
-    tone_target = p[79] * (1 + p[80] * saturate(e[224 + k], p[81]))
-    seeding = p[95] * (1 + p[127]) * e[240 + k]; new_hazard = p[98] * (1 + p[127]) * micromets
-    relative_growth = e[288 + k] / (e[224 + k] + 1)
-    priming = p[70] * stimulus * (1 + p[71] * e[32]) * (1 - p[131])
-    answer = p[73] * stem_memory * stimulus * (p[74] + 1 - unblocked)
-    memory_growth = p[75] * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / p[76])
-    death_hazard = p[99] * (1 + e[224 + k] / p[100]) * exp(p[101] * relative_growth) / (liver ** 2 + p[102])
-    out[0] = (1 - p[72]) * priming + answer - p[78] * blood_effector - e[272 + k]
-    out[1] = p[72] * priming + memory_growth - p[77] * stem_memory
-    out[2] = p[82] * (tone_target - myeloid_tone); out[3] = p[84] * e[240 + k] - p[85] * afp
-    out[4] = p[88] * (p[89] - liver) - (p[90] * saturate(e[224 + k], p[91]) + p[92] * e[176 + k]) * liver
-    out[5] = seeding + p[96] * (1 - saturate(e[128 + k], 1)) * micromets - p[97] * blood_effector * micromets
-    out[6] = new_hazard; out[7] = death_hazard; out[8] = p[103] * (1 + p[104] * e[176 + k])
+    micromets = y[5]; stimulus = saturate(e[272 + k], p[70]); unblocked = (1 - e[0]) * (1 - e[16])
+    tone_target = p[80] * (1 + p[81] * saturate(e[240 + k], p[82]))
+    seeding = p[96] * (1 + p[128]) * e[256 + k]; new_hazard = p[99] * (1 + p[128]) * micromets
+    relative_growth = e[304 + k] / (e[240 + k] + 1)
+    priming = p[71] * stimulus * (1 + p[72] * e[32]) * (1 - p[132])
+    answer = p[74] * stem_memory * stimulus * (p[75] + 1 - unblocked)
+    memory_growth = p[76] * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / p[77])
+    death_hazard = p[100] * (1 + e[240 + k] / p[101]) * exp(p[102] * relative_growth) / (liver ** 2 + p[103])
+    out[0] = (1 - p[73]) * priming + answer - p[79] * blood_effector - e[288 + k]
+    out[1] = p[73] * priming + memory_growth - p[78] * stem_memory
+    out[2] = p[83] * (tone_target - myeloid_tone); out[3] = p[85] * e[256 + k] - p[86] * afp
+    out[4] = p[89] * (p[90] - liver) - (p[91] * saturate(e[240 + k], p[92]) + p[93] * e[192 + k]) * liver
+    out[5] = seeding + p[97] * (1 - saturate(e[144 + k], 1)) * micromets - p[98] * blood_effector * micromets
+    out[6] = new_hazard; out[7] = death_hazard; out[8] = p[104] * (1 + p[105] * e[192 + k])
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def lesion_day(y, b, p, q, e, out, o):
@@ -177,19 +181,19 @@ def lesion_day(y, b, p, q, e, out, o):
     debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
     myeloid = y[b + 10]; autophagy = y[b + 11]; upr = y[b + 12]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    treg_room = effector / (effector + p[41] * treg + p[0]); escape_sensitive = p[123] * sensitive
-    escape_tolerant = p[123] * tolerant
+    treg_room = effector / (effector + p[42] * treg + p[0]); escape_sensitive = p[124] * sensitive
+    escape_tolerant = p[124] * tolerant
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    suppressed = myeloid / (myeloid + p[42] * tumour + p[0])
-    interferon = effector / (effector + p[36] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[51] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[118] * tumour / (tumour + p[52])); seen = shown / (tumour + p[0])
-    myeloid_room = 1 - p[43] * suppressed; pdl1 = 1 + (p[37] - 1) * interferon + p[116]
-    nk_kill = p[46] * myeloid_room / (1 + p[119]); ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[38])
-    brake = hill2(ligand, p[39]); exhaustion = (p[53] * brake + p[120]) * effector * seen
-    exhausted_net = exhaustion - p[55] * exhausted
+    suppressed = myeloid / (myeloid + p[43] * tumour + p[0])
+    interferon = effector / (effector + p[37] * tumour + p[0])
+    crowd = 1 / (1 + ((effector + exhausted) / (p[52] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[119] * tumour / (tumour + p[53])); seen = shown / (tumour + p[0])
+    myeloid_room = 1 - p[44] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[117]
+    nk_kill = p[47] * myeloid_room / (1 + p[120]); ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[39])
+    brake = hill2(ligand, p[40]); exhaustion = (p[54] * brake + p[121]) * effector * seen
+    exhausted_net = exhaustion - p[56] * exhausted
     hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
-    vegf = 1 + p[7] * hif + p[8] * (1 + p[109]) * suppressed
+    vegf = 1 + p[7] * hif + p[8] * (1 + p[110]) * suppressed
     c0 = e[64]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
     c8 = p[9]; c9 = p[11]
     for k in range(12):
@@ -197,31 +201,31 @@ def lesion_day(y, b, p, q, e, out, o):
         vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[96 + k]) + c3
         pace_k = c4 + (c5 - c4) * saturate(vegf_signal_k, c6)
         vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
-        capacity_net_k = pace_k * (vessel_target_k - capacity); e[192 + k] = capacity_net_k
+        capacity_net_k = pace_k * (vessel_target_k - capacity); e[208 + k] = capacity_net_k
     for k in range(12):
-        e[208 + k] = capacity
+        e[224 + k] = capacity
     for j in range(12):
-        moved = e[192 + j]
+        moved = e[208 + j]
         for k in range(12):
-            e[208 + k] += e[544 + 16 * j + k] * moved
+            e[224 + k] += e[560 + 16 * j + k] * moved
     for k in range(12):
-        e[208 + k] = max(e[208 + k], 0.0)
-    c0 = p[110]; c1 = p[15]; c2 = p[19]; c3 = p[0]; c4 = p[64]; c5 = p[28]; c6 = p[114]; c7 = p[q + 6]
-    c8 = p[56]; c9 = p[121]; c10 = p[58]; c11 = p[61]; c12 = p[122]; c13 = y[2]; c14 = p[63]; c15 = p[6]
-    c16 = p[35]; c17 = p[27]; c18 = p[113]; c19 = p[26]; c20 = p[29]; c21 = p[7]; c22 = p[8]; c23 = p[109]
-    c24 = p[40]; c25 = p[117]; c26 = p[57]; c27 = p[128]; c28 = e[0]; c29 = p[59]; c30 = p[60]; c31 = e[48]
-    c32 = p[62]; c33 = p[16]; c34 = p[111]; c35 = p[17]; c36 = p[20]; c37 = p[124]; c38 = p[125]
-    c39 = p[23]; c40 = p[24]; c41 = p[112]; c42 = p[25]; c43 = p[32]; c44 = p[115]; c45 = p[33]; c46 = p[31]
-    c47 = p[30]; c48 = p[34]; c49 = e[64]; c50 = p[21]; c51 = p[q + 0]; c52 = p[5]; c53 = p[10]; c54 = p[18]
-    c55 = p[q + 5]; c56 = p[14]; c57 = p[12]; c58 = p[13]; c59 = p[49]; c60 = p[50]; c61 = p[q + 7]
-    c62 = p[129]; c63 = p[126]; c64 = p[q + 1]; c65 = p[9]; c66 = p[11]; c67 = p[47]; c68 = y[0]
-    c69 = p[48]; c70 = p[44]; c71 = p[45]; c72 = p[q + 2]; c73 = p[67]; c74 = p[66]; c75 = p[130]
-    c76 = p[22]; c77 = p[54]; c78 = p[1]; c79 = p[65]; c80 = p[2]; c81 = p[3]
+        e[224 + k] = max(e[224 + k], 0.0)
+    c0 = p[111]; c1 = p[15]; c2 = p[0]; c3 = p[65]; c4 = p[29]; c5 = p[115]; c6 = p[19]; c7 = p[q + 6]
+    c8 = p[57]; c9 = p[122]; c10 = p[59]; c11 = p[62]; c12 = p[123]; c13 = y[2]; c14 = p[64]; c15 = p[6]
+    c16 = p[36]; c17 = p[28]; c18 = p[114]; c19 = p[27]; c20 = p[30]; c21 = p[7]; c22 = p[8]; c23 = p[110]
+    c24 = p[41]; c25 = p[118]; c26 = p[58]; c27 = p[129]; c28 = e[0]; c29 = p[60]; c30 = p[61]; c31 = e[48]
+    c32 = p[63]; c33 = p[16]; c34 = p[112]; c35 = p[17]; c36 = p[20]; c37 = p[21]; c38 = p[125]
+    c39 = p[126]; c40 = p[24]; c41 = p[25]; c42 = p[113]; c43 = p[26]; c44 = p[33]; c45 = p[116]
+    c46 = p[34]; c47 = p[32]; c48 = p[31]; c49 = p[35]; c50 = e[64]; c51 = p[22]; c52 = p[q + 0]; c53 = p[5]
+    c54 = p[10]; c55 = p[18]; c56 = p[q + 5]; c57 = p[14]; c58 = p[12]; c59 = p[13]; c60 = p[50]
+    c61 = p[51]; c62 = p[q + 7]; c63 = p[130]; c64 = p[127]; c65 = p[q + 1]; c66 = p[9]; c67 = p[11]
+    c68 = p[48]; c69 = y[0]; c70 = p[49]; c71 = p[45]; c72 = p[46]; c73 = p[q + 2]; c74 = p[68]; c75 = p[67]
+    c76 = p[131]; c77 = p[23]; c78 = p[55]; c79 = p[1]; c80 = p[66]; c81 = p[2]; c82 = p[3]
     for k in range(12):
-        capacity = e[208 + k]; inside = 1 / (1 + c0 * e[160 + k] / (1 + e[128 + k] / c1))
-        rescue = c2 * bypass / (1 + e[112 + k]); hypoxia = hill2(tumour, capacity + c3)
-        spare = hill4(capacity, c4 * tumour + c3); drug = e[128 + k] * inside
-        ferroptosis = c5 * hill4(e[144 + k] * inside, 1 + c6); hif = hypoxia * (1 + c7)
+        capacity = e[224 + k]; inside = 1 / (1 + c0 * e[176 + k] / (1 + e[144 + k] / c1))
+        takeover = bypass / (1 + e[112 + k] + e[128 + k]); hypoxia = hill2(tumour, capacity + c2)
+        spare = hill4(capacity, c3 * tumour + c2); drug = e[144 + k] * inside
+        ferroptosis = c4 * hill4(e[160 + k] * inside, 1 + c5); rescue = c6 * takeover; hif = hypoxia * (1 + c7)
         treg_target = c8 * (1 + c9) * tumour * (1 + c10 * hypoxia)
         myeloid_target = c11 * (1 + c12) * c13 * tumour * (1 + c14 * hypoxia)
         hypoxic_death = c15 * hypoxia * (1 - c16 * upr) / (1 + c7); pressure = saturate(drug, 1)
@@ -229,58 +233,60 @@ def lesion_day(y, b, p, q, e, out, o):
         apoptosis = c17 * hill2(drug, 1 + c18) * (1 - c19 * autophagy) / (1 + c7 * hypoxia)
         er_load = c20 * drug + hypoxia; vegf = 1 + c21 * hif + c22 * (1 + c23) * suppressed
         lactate = c24 * hif + c25
-        treg_net = c26 * (treg_target - treg) + c27 * c28 * treg / (1 + treg / (c29 * tumour + c3)) - c30 * c31 * treg
+        treg_net = c26 * (treg_target - treg) + c27 * c28 * treg / (1 + treg / (c29 * tumour + c2)) - c30 * c31 * treg
         myeloid_net = c32 * (myeloid_target - myeloid)
-        bypass_net = c33 * c34 * pressure * (1 - bypass) - c35 * bypass; stasis = c36 * pressure * (1 - rescue)
-        to_tolerant = c37 + c38 * pressure; from_tolerant = c38 * c39 * (1 - pressure)
-        autophagy_net = c40 * c41 * saturate(stress, 1) * (1 - autophagy) - c42 * autophagy
-        upr_net = c43 * c44 * saturate(er_load, 1) * (1 - upr) - c45 * upr
-        er_death = c46 * hill4(er_load, c47 * (1 + c48 * upr)); vegf_signal = vegf * (1 - c49) / (1 + e[80 + k])
-        stasis_tolerant = stasis * (1 - c50)
+        bypass_net = c33 * c34 * pressure * (1 - bypass) - c35 * bypass
+        addicted = c36 * bypass * saturate(e[112 + k] + e[128 + k], 1) * pressure
+        stasis = c37 * pressure * (1 - rescue); to_tolerant = c38 + c39 * pressure
+        from_tolerant = c39 * c40 * (1 - pressure)
+        autophagy_net = c41 * c42 * saturate(stress, 1) * (1 - autophagy) - c43 * autophagy
+        upr_net = c44 * c45 * saturate(er_load, 1) * (1 - upr) - c46 * upr
+        er_death = c47 * hill4(er_load, c48 * (1 + c49 * upr)); vegf_signal = vegf * (1 - c50) / (1 + e[80 + k])
+        stasis_tolerant = stasis * (1 - c51)
         gain_sensitive = to_tolerant * sensitive - from_tolerant * tolerant
         gain_escaped = to_tolerant * escaped - from_tolerant * both
-        wound = saturate(apoptosis + ferroptosis + er_death, c51)
-        loss_any = c52 + hypoxic_death + ferroptosis + er_death
-        vessel_signal = c53 + vegf_signal + c54 * bypass / (1 + e[96 + k]) + c55
-        pace = c56 + (c57 - c56) * saturate(vegf_signal, c58)
-        door = saturate(capacity, c59 * tumour + c3) / (1 + c60 * vegf_signal) / (1 + c61)
+        wound = saturate(apoptosis + ferroptosis + er_death + addicted, c52)
+        loss_any = c53 + hypoxic_death + ferroptosis + er_death + addicted
+        vessel_signal = c54 + vegf_signal + c55 * bypass / (1 + e[96 + k]) + c56
+        pace = c57 + (c58 - c57) * saturate(vegf_signal, c59)
+        door = saturate(capacity, c60 * tumour + c2) / (1 + c61 * vegf_signal) / (1 + c62)
         able = (1 - brake) / (1 + lactate)
-        growth = c51 * (1 - hypoxia) * (1 + c62 * c28) * (1 + c63 * (spare + wound))
+        growth = c52 * (1 - hypoxia) * (1 + c63 * c28) * (1 + c64 * (spare + wound))
         loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
-        loss_both = (loss_any + apoptosis * (1 - c50) + nk_kill) * both
-        vessel_target = c64 * tumour * sqrt(vessel_signal / c65) * sqrt(c66 / (c66 + whole_volume))
-        recruited = c67 * c68 * saturate(tumour, c69) * door
-        cd8_kill = c70 * effector / (effector + c71 * tumour + c3) * able * treg_room * myeloid_room
-        expansion = c72 * effector * able * seen * crowd * hunger
-        oedema_net = c73 * (c74 * (1 + c75) * effector * able - oedema)
+        loss_both = (loss_any + apoptosis * (1 - c51) + nk_kill) * both
+        vessel_target = c65 * tumour * sqrt(vessel_signal / c66) * sqrt(c67 / (c67 + whole_volume))
+        recruited = c68 * c69 * saturate(tumour, c70) * door
+        cd8_kill = c71 * effector / (effector + c72 * tumour + c2) * able * treg_room * myeloid_room
+        expansion = c73 * effector * able / (1 + lactate) * seen * crowd * hunger
+        oedema_net = c74 * (c75 * (1 + c76) * effector * able - oedema)
         birth_sensitive = growth * (1 - stasis) * sensitive
-        birth_tolerant = growth * (1 - stasis_tolerant) * (1 - c76) * tolerant
+        birth_tolerant = growth * (1 - stasis_tolerant) * (1 - c77) * tolerant
         birth_escaped = growth * (1 - stasis) * escaped
-        birth_both = growth * (1 - stasis_tolerant) * (1 - c76) * both
+        birth_both = growth * (1 - stasis_tolerant) * (1 - c77) * both
         capacity_net = pace * (vessel_target - capacity)
         loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
-        loss_tolerant = (loss_any + apoptosis * (1 - c50) + cd8_kill) * tolerant
-        effector_net = recruited + expansion - exhaustion - c77 * effector
+        loss_tolerant = (loss_any + apoptosis * (1 - c51) + cd8_kill) * tolerant
+        effector_net = recruited + expansion - exhaustion - c78 * effector
         birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
-        loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = c78 * loss - c79 * debris
-        tumour_growth = c78 * (birth - loss)
-        other_growth = c80 * (effector_net + exhausted_net + treg_net) + c81 * myeloid_net + debris_net + oedema_net
+        loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = c79 * loss - c80 * debris
+        tumour_growth = c79 * (birth - loss)
+        other_growth = c81 * (effector_net + exhausted_net + treg_net) + c82 * myeloid_net + debris_net + oedema_net
         mass_growth = tumour_growth + other_growth
-        e[304 + k] = e[528 + k] * (birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive)
-        e[320 + k] = e[528 + k] * (birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant)
-        e[336 + k] = e[528 + k] * (birth_escaped - loss_escaped - gain_escaped + escape_sensitive)
-        e[352 + k] = e[528 + k] * (birth_both - loss_both + gain_escaped + escape_tolerant)
-        e[368 + k] = e[528 + k] * (capacity_net); e[384 + k] = e[528 + k] * (debris_net)
-        e[400 + k] = e[528 + k] * (oedema_net); e[416 + k] = e[528 + k] * (effector_net)
-        e[448 + k] = e[528 + k] * (treg_net); e[464 + k] = e[528 + k] * (myeloid_net)
-        e[480 + k] = e[528 + k] * (autophagy_net); e[496 + k] = e[528 + k] * (upr_net)
-        e[512 + k] = e[528 + k] * (bypass_net); e[224 + k] += whole_volume; e[240 + k] += tumour
-        e[256 + k] += loss; e[272 + k] += recruited; e[288 + k] += mass_growth
+        e[320 + k] = e[544 + k] * (birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive)
+        e[336 + k] = e[544 + k] * (birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant)
+        e[352 + k] = e[544 + k] * (birth_escaped - loss_escaped - gain_escaped + escape_sensitive)
+        e[368 + k] = e[544 + k] * (birth_both - loss_both + gain_escaped + escape_tolerant)
+        e[384 + k] = e[544 + k] * (capacity_net); e[400 + k] = e[544 + k] * (debris_net)
+        e[416 + k] = e[544 + k] * (oedema_net); e[432 + k] = e[544 + k] * (effector_net)
+        e[464 + k] = e[544 + k] * (treg_net); e[480 + k] = e[544 + k] * (myeloid_net)
+        e[496 + k] = e[544 + k] * (autophagy_net); e[512 + k] = e[544 + k] * (upr_net)
+        e[528 + k] = e[544 + k] * (bypass_net); e[240 + k] += whole_volume; e[256 + k] += tumour
+        e[272 + k] += loss; e[288 + k] += recruited; e[304 + k] += mass_growth
     r0 = r1 = r2 = r3 = r4 = r5 = r6 = r7 = r9 = r10 = r11 = r12 = r13 = 0.0
     for k in range(12):
-        r0 += e[304 + k]; r1 += e[320 + k]; r2 += e[336 + k]; r3 += e[352 + k]; r4 += e[368 + k]
-        r5 += e[384 + k]; r6 += e[400 + k]; r7 += e[416 + k]; r9 += e[448 + k]; r10 += e[464 + k]
-        r11 += e[480 + k]; r12 += e[496 + k]; r13 += e[512 + k]
+        r0 += e[320 + k]; r1 += e[336 + k]; r2 += e[352 + k]; r3 += e[368 + k]; r4 += e[384 + k]
+        r5 += e[400 + k]; r6 += e[416 + k]; r7 += e[432 + k]; r9 += e[464 + k]; r10 += e[480 + k]
+        r11 += e[496 + k]; r12 += e[512 + k]; r13 += e[528 + k]
     out[o + 0] = r0; out[o + 1] = r1; out[o + 2] = r2; out[o + 3] = r3; out[o + 4] = r4; out[o + 5] = r5
     out[o + 6] = r6; out[o + 7] = r7; out[o + 8] = exhausted_net; out[o + 9] = r9; out[o + 10] = r10
     out[o + 11] = r11; out[o + 12] = r12; out[o + 13] = r13
@@ -288,30 +294,30 @@ def lesion_day(y, b, p, q, e, out, o):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def patient_day(y, p, e, out):
     blood_effector = y[0]; stem_memory = y[1]; myeloid_tone = y[2]; afp = y[3]; liver = y[4]
-    micromets = y[5]; unblocked = (1 - e[0]) * (1 - e[16]); new_hazard = p[98] * (1 + p[127]) * micromets
-    c0 = p[69]; c1 = p[79]; c2 = p[80]; c3 = p[81]; c4 = p[95]; c5 = p[127]; c6 = p[70]; c7 = p[71]
-    c8 = e[32]; c9 = p[131]; c10 = p[73]; c11 = p[74]; c12 = p[75]; c13 = p[76]; c14 = p[99]; c15 = p[100]
-    c16 = p[101]; c17 = p[102]; c18 = p[72]; c19 = p[78]; c20 = p[77]; c21 = p[82]; c22 = p[84]; c23 = p[85]
-    c24 = p[88]; c25 = p[89]; c26 = p[90]; c27 = p[91]; c28 = p[92]; c29 = p[96]; c30 = p[97]; c31 = p[103]
-    c32 = p[104]
+    micromets = y[5]; unblocked = (1 - e[0]) * (1 - e[16]); new_hazard = p[99] * (1 + p[128]) * micromets
+    c0 = p[70]; c1 = p[80]; c2 = p[81]; c3 = p[82]; c4 = p[96]; c5 = p[128]; c6 = p[71]; c7 = p[72]
+    c8 = e[32]; c9 = p[132]; c10 = p[74]; c11 = p[75]; c12 = p[76]; c13 = p[77]; c14 = p[100]; c15 = p[101]
+    c16 = p[102]; c17 = p[103]; c18 = p[73]; c19 = p[79]; c20 = p[78]; c21 = p[83]; c22 = p[85]; c23 = p[86]
+    c24 = p[89]; c25 = p[90]; c26 = p[91]; c27 = p[92]; c28 = p[93]; c29 = p[97]; c30 = p[98]; c31 = p[104]
+    c32 = p[105]
     for k in range(12):
-        stimulus = saturate(e[256 + k], c0); tone_target = c1 * (1 + c2 * saturate(e[224 + k], c3))
-        seeding = c4 * (1 + c5) * e[240 + k]; relative_growth = e[288 + k] / (e[224 + k] + 1)
+        stimulus = saturate(e[272 + k], c0); tone_target = c1 * (1 + c2 * saturate(e[240 + k], c3))
+        seeding = c4 * (1 + c5) * e[256 + k]; relative_growth = e[304 + k] / (e[240 + k] + 1)
         priming = c6 * stimulus * (1 + c7 * c8) * (1 - c9)
         answer = c10 * stem_memory * stimulus * (c11 + 1 - unblocked)
         memory_growth = c12 * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / c13)
-        death_hazard = c14 * (1 + e[224 + k] / c15) * exp(c16 * relative_growth) / (liver ** 2 + c17)
-        e[304 + k] = e[528 + k] * ((1 - c18) * priming + answer - c19 * blood_effector - e[272 + k])
-        e[320 + k] = e[528 + k] * (c18 * priming + memory_growth - c20 * stem_memory)
-        e[336 + k] = e[528 + k] * (c21 * (tone_target - myeloid_tone))
-        e[352 + k] = e[528 + k] * (c22 * e[240 + k] - c23 * afp)
-        e[368 + k] = e[528 + k] * (c24 * (c25 - liver) - (c26 * saturate(e[224 + k], c27) + c28 * e[176 + k]) * liver)
-        e[384 + k] = e[528 + k] * (seeding + c29 * (1 - saturate(e[128 + k], 1)) * micromets - c30 * blood_effector * micromets)
-        e[416 + k] = e[528 + k] * (death_hazard); e[432 + k] = e[528 + k] * (c31 * (1 + c32 * e[176 + k]))
+        death_hazard = c14 * (1 + e[240 + k] / c15) * exp(c16 * relative_growth) / (liver ** 2 + c17)
+        e[320 + k] = e[544 + k] * ((1 - c18) * priming + answer - c19 * blood_effector - e[288 + k])
+        e[336 + k] = e[544 + k] * (c18 * priming + memory_growth - c20 * stem_memory)
+        e[352 + k] = e[544 + k] * (c21 * (tone_target - myeloid_tone))
+        e[368 + k] = e[544 + k] * (c22 * e[256 + k] - c23 * afp)
+        e[384 + k] = e[544 + k] * (c24 * (c25 - liver) - (c26 * saturate(e[240 + k], c27) + c28 * e[192 + k]) * liver)
+        e[400 + k] = e[544 + k] * (seeding + c29 * (1 - saturate(e[144 + k], 1)) * micromets - c30 * blood_effector * micromets)
+        e[432 + k] = e[544 + k] * (death_hazard); e[448 + k] = e[544 + k] * (c31 * (1 + c32 * e[192 + k]))
     r0 = r1 = r2 = r3 = r4 = r5 = r7 = r8 = 0.0
     for k in range(12):
-        r0 += e[304 + k]; r1 += e[320 + k]; r2 += e[336 + k]; r3 += e[352 + k]; r4 += e[368 + k]
-        r5 += e[384 + k]; r7 += e[416 + k]; r8 += e[432 + k]
+        r0 += e[320 + k]; r1 += e[336 + k]; r2 += e[352 + k]; r3 += e[368 + k]; r4 += e[384 + k]
+        r5 += e[400 + k]; r7 += e[432 + k]; r8 += e[448 + k]
     out[0] = r0; out[1] = r1; out[2] = r2; out[3] = r3; out[4] = r4; out[5] = r5; out[6] = new_hazard
     out[7] = r7; out[8] = r8
 
@@ -323,9 +329,9 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
     if many:
         tumour = sensitive + tolerant + escaped + both
         whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-        suppressed = myeloid / (myeloid + p[42] * tumour + p[0])
+        suppressed = myeloid / (myeloid + p[43] * tumour + p[0])
         hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
-        vegf = 1 + p[7] * hif + p[8] * (1 + p[109]) * suppressed
+        vegf = 1 + p[7] * hif + p[8] * (1 + p[110]) * suppressed
         c0 = e[64]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
         c8 = p[9]; c9 = p[11]
         for k in range(12):
@@ -333,65 +339,68 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
             vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[96 + k]) + c3
             pace_k = c4 + (c5 - c4) * saturate(vegf_signal_k, c6)
             vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
-            capacity_net_k = pace_k * (vessel_target_k - capacity); e[192 + k] = capacity_net_k
+            capacity_net_k = pace_k * (vessel_target_k - capacity); e[208 + k] = capacity_net_k
         for j in range(12):
-            capacity += e[544 + 16 * j + 12] * e[192 + j]
+            capacity += e[560 + 16 * j + 12] * e[208 + j]
         capacity = max(capacity, 0.0)
     k = 12
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    inside = 1 / (1 + p[110] * e[160 + k] / (1 + e[128 + k] / p[15]))
-    rescue = p[19] * bypass / (1 + e[112 + k]); treg_room = effector / (effector + p[41] * treg + p[0])
+    inside = 1 / (1 + p[111] * e[176 + k] / (1 + e[144 + k] / p[15]))
+    takeover = bypass / (1 + e[112 + k] + e[128 + k])
+    treg_room = effector / (effector + p[42] * treg + p[0])
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[42] * tumour + p[0])
-    interferon = effector / (effector + p[36] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[51] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[118] * tumour / (tumour + p[52])); spare = hill4(capacity, p[64] * tumour + p[0])
-    enhancing = hill4(capacity, p[68] * tumour + p[0]); cells_ml = p[1] * tumour
-    seen = shown / (tumour + p[0]); drug = e[128 + k] * inside
-    ferroptosis = p[28] * hill4(e[144 + k] * inside, 1 + p[114]); whole_mm = p[4] * whole_volume ** (1 / 3)
-    hif = hypoxia * (1 + p[q + 6]); treg_target = p[56] * (1 + p[121]) * tumour * (1 + p[58] * hypoxia)
-    myeloid_target = p[61] * (1 + p[122]) * y[2] * tumour * (1 + p[63] * hypoxia)
-    hypoxic_death = p[6] * hypoxia * (1 - p[35] * upr) / (1 + p[q + 6])
-    myeloid_room = 1 - p[43] * suppressed; pdl1 = 1 + (p[37] - 1) * interferon + p[116]
+    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[43] * tumour + p[0])
+    interferon = effector / (effector + p[37] * tumour + p[0])
+    crowd = 1 / (1 + ((effector + exhausted) / (p[52] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[119] * tumour / (tumour + p[53])); spare = hill4(capacity, p[65] * tumour + p[0])
+    enhancing = hill4(capacity, p[69] * tumour + p[0]); cells_ml = p[1] * tumour
+    seen = shown / (tumour + p[0]); drug = e[144 + k] * inside
+    ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[115]); rescue = p[19] * takeover
+    whole_mm = p[4] * whole_volume ** (1 / 3); hif = hypoxia * (1 + p[q + 6])
+    treg_target = p[57] * (1 + p[122]) * tumour * (1 + p[59] * hypoxia)
+    myeloid_target = p[62] * (1 + p[123]) * y[2] * tumour * (1 + p[64] * hypoxia)
+    hypoxic_death = p[6] * hypoxia * (1 - p[36] * upr) / (1 + p[q + 6])
+    myeloid_room = 1 - p[44] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[117]
     viable_share = enhancing * (whole_volume - debris - oedema) / (whole_volume + p[0])
     pressure = saturate(drug, 1)
-    apoptosis = p[27] * hill2(drug, 1 + p[113]) * (1 - p[26] * autophagy) / (1 + p[q + 6] * hypoxia)
-    er_load = p[29] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[109]) * suppressed
-    lactate = p[40] * hif + p[117]
-    treg_net = p[57] * (treg_target - treg) + p[128] * e[0] * treg / (1 + treg / (p[59] * tumour + p[0])) - p[60] * e[48] * treg
-    myeloid_net = p[62] * (myeloid_target - myeloid); nk_kill = p[46] * myeloid_room / (1 + p[119])
-    ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[38])
+    apoptosis = p[28] * hill2(drug, 1 + p[114]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
+    er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[110]) * suppressed
+    lactate = p[41] * hif + p[118]
+    treg_net = p[58] * (treg_target - treg) + p[129] * e[0] * treg / (1 + treg / (p[60] * tumour + p[0])) - p[61] * e[48] * treg
+    myeloid_net = p[63] * (myeloid_target - myeloid); nk_kill = p[47] * myeloid_room / (1 + p[120])
+    ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[39])
     rim_mm = whole_mm * sqrt(1 - (1 - viable_share) ** (2 / 3))
-    side_mm = whole_mm * viable_share ** (1 / 3); stasis = p[20] * pressure * (1 - rescue)
-    er_death = p[31] * hill4(er_load, p[30] * (1 + p[34] * upr))
-    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); brake = hill2(ligand, p[39])
-    viable_mm = p[q + 3] * rim_mm + (1 - p[q + 3]) * side_mm; stasis_tolerant = stasis * (1 - p[21])
-    wound = saturate(apoptosis + ferroptosis + er_death, p[q + 0])
-    loss_any = p[5] + hypoxic_death + ferroptosis + er_death
-    door = saturate(capacity, p[49] * tumour + p[0]) / (1 + p[50] * vegf_signal) / (1 + p[q + 7])
-    able = (1 - brake) / (1 + lactate); exhaustion = (p[53] * brake + p[120]) * effector * seen
-    growth = p[q + 0] * (1 - hypoxia) * (1 + p[129] * e[0]) * (1 + p[126] * (spare + wound))
+    side_mm = whole_mm * viable_share ** (1 / 3)
+    addicted = p[20] * bypass * saturate(e[112 + k] + e[128 + k], 1) * pressure
+    stasis = p[21] * pressure * (1 - rescue); er_death = p[32] * hill4(er_load, p[31] * (1 + p[35] * upr))
+    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); brake = hill2(ligand, p[40])
+    viable_mm = p[q + 3] * rim_mm + (1 - p[q + 3]) * side_mm; stasis_tolerant = stasis * (1 - p[22])
+    wound = saturate(apoptosis + ferroptosis + er_death + addicted, p[q + 0])
+    loss_any = p[5] + hypoxic_death + ferroptosis + er_death + addicted
+    door = saturate(capacity, p[50] * tumour + p[0]) / (1 + p[51] * vegf_signal) / (1 + p[q + 7])
+    able = (1 - brake) / (1 + lactate); exhaustion = (p[54] * brake + p[121]) * effector * seen
+    growth = p[q + 0] * (1 - hypoxia) * (1 + p[130] * e[0]) * (1 + p[127] * (spare + wound))
     loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
-    loss_both = (loss_any + apoptosis * (1 - p[21]) + nk_kill) * both
-    recruited = p[47] * y[0] * saturate(tumour, p[48]) * door
-    cd8_kill = p[44] * effector / (effector + p[45] * tumour + p[0]) * able * treg_room * myeloid_room
-    expansion = p[q + 2] * effector * able * seen * crowd * hunger
-    oedema_net = p[67] * (p[66] * (1 + p[130]) * effector * able - oedema)
-    exhausted_net = exhaustion - p[55] * exhausted; birth_sensitive = growth * (1 - stasis) * sensitive
-    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[22]) * tolerant
+    loss_both = (loss_any + apoptosis * (1 - p[22]) + nk_kill) * both
+    recruited = p[48] * y[0] * saturate(tumour, p[49]) * door
+    cd8_kill = p[45] * effector / (effector + p[46] * tumour + p[0]) * able * treg_room * myeloid_room
+    expansion = p[q + 2] * effector * able / (1 + lactate) * seen * crowd * hunger
+    oedema_net = p[68] * (p[67] * (1 + p[131]) * effector * able - oedema)
+    exhausted_net = exhaustion - p[56] * exhausted; birth_sensitive = growth * (1 - stasis) * sensitive
+    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[23]) * tolerant
     birth_escaped = growth * (1 - stasis) * escaped
-    birth_both = growth * (1 - stasis_tolerant) * (1 - p[22]) * both
+    birth_both = growth * (1 - stasis_tolerant) * (1 - p[23]) * both
     loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
-    loss_tolerant = (loss_any + apoptosis * (1 - p[21]) + cd8_kill) * tolerant
-    effector_net = recruited + expansion - exhaustion - p[54] * effector
+    loss_tolerant = (loss_any + apoptosis * (1 - p[22]) + cd8_kill) * tolerant
+    effector_net = recruited + expansion - exhaustion - p[55] * effector
     birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
-    debris_net = p[1] * loss - p[65] * debris; tumour_growth = p[1] * (birth - loss)
+    debris_net = p[1] * loss - p[66] * debris; tumour_growth = p[1] * (birth - loss)
     other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
     mass_growth = tumour_growth + other_growth
     tumour_share = tumour_growth / (abs(tumour_growth) + abs(other_growth) + p[0])
-    e[224 + k] += whole_volume; e[240 + k] += tumour; e[256 + k] += loss; e[272 + k] += recruited
-    e[288 + k] += mass_growth
+    e[240 + k] += whole_volume; e[256 + k] += tumour; e[272 + k] += loss; e[288 + k] += recruited
+    e[304 + k] += mass_growth
     out[o + 0] = whole_mm; out[o + 1] = viable_mm; out[o + 2] = whole_volume; out[o + 3] = cells_ml
     out[o + 4] = tumour_growth; out[o + 5] = other_growth; out[o + 6] = tumour_share
 
@@ -399,25 +408,25 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
 def patient_outputs(y, p, e, out):
     myeloid_tone = y[2]; liver = y[4]; micromets = y[5]
     k = 12
-    nlr = p[83] * myeloid_tone; dcp = p[86] * e[240 + k] / p[87]; albi = p[93] + p[94] * (1 - liver)
-    new_hazard = p[98] * (1 + p[127]) * micromets; relative_growth = e[288 + k] / (e[224 + k] + 1)
-    death_hazard = p[99] * (1 + e[224 + k] / p[100]) * exp(p[101] * relative_growth) / (liver ** 2 + p[102])
-    out[0] = e[224 + k]; out[1] = e[240 + k]; out[2] = dcp; out[3] = nlr; out[4] = albi; out[5] = new_hazard
+    nlr = p[84] * myeloid_tone; dcp = p[87] * e[256 + k] / p[88]; albi = p[94] + p[95] * (1 - liver)
+    new_hazard = p[99] * (1 + p[128]) * micromets; relative_growth = e[304 + k] / (e[240 + k] + 1)
+    death_hazard = p[100] * (1 + e[240 + k] / p[101]) * exp(p[102] * relative_growth) / (liver ** 2 + p[103])
+    out[0] = e[240 + k]; out[1] = e[256 + k]; out[2] = dcp; out[3] = nlr; out[4] = albi; out[5] = new_hazard
     out[6] = death_hazard
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def lesion_events(p, q):
-    new_cells = (p[105] / p[4]) ** 3 / p[1]
+    new_cells = (p[106] / p[4]) ** 3 / p[1]
     kept_tace = 1 - p[q + 4]
-    kept_vessels = 1 - p[106]
-    kept_ablation = p[107]
-    kept_resection = p[108]
+    kept_vessels = 1 - p[107]
+    kept_ablation = p[108]
+    kept_resection = p[109]
     return new_cells, kept_tace, kept_vessels, kept_ablation, kept_resection
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def steady(state, params, exposures, out):
     """Rates of all states on a day of one phase, into `out` (as long as `state`)."""
-    for j in range(224, 304):
+    for j in range(240, 320):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE
@@ -428,7 +437,7 @@ def steady(state, params, exposures, out):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def day(state, params, exposures, out):
     """Rates of all states as means over the day, into `out` (as long as `state`)."""
-    for j in range(224, 304):
+    for j in range(240, 320):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE
@@ -439,7 +448,7 @@ def day(state, params, exposures, out):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def outputs(state, params, exposures, many, out):
     """Outputs before a dose, into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN); `many`: phases of the day."""
-    for j in range(224, 304):
+    for j in range(240, 320):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE

@@ -81,6 +81,8 @@ class Handle:
         Drugs or classes whose effect it is known to lower.
     reversed_by
         Strategy of the evidence base (``S..``) that reverses it, or empty.
+    strategy_effect, strategy_status
+        How that strategy acts in the model, and whether the size is sourced or an assumption.
     source
         Record of the evidence base (``HDR....``), a publication, or ``assumption``.
     """
@@ -93,6 +95,8 @@ class Handle:
     typical: float
     drugs: tuple[str, ...]
     reversed_by: str
+    strategy_effect: str
+    strategy_status: str
     source: str
 
 
@@ -188,6 +192,8 @@ def read_handles() -> tuple[Handle, ...]:
             typical=float(row["typical"]),
             drugs=tuple(row["drugs"].split(";")),
             reversed_by=row["reversed_by"],
+            strategy_effect=row["strategy_effect"],
+            strategy_status=row["strategy_status"],
             source=row["source"],
         )
         for row in _rows("handles.csv")
