@@ -41,7 +41,7 @@ def tag(text: str) -> Tags:
         ("c-Met and VEGFR2 were active", ("MET", "KDR")),
         ("nuclear β-catenin", ("CTNNB1",)),
         ("Wnt/β-catenin signalling", ("CTNNB1",)),
-        ("p-AKT, Akt and Stat3", ("STAT3",)),
+        ("p-AKT, Akt and Stat3", ("AKT1", "STAT3")),
         ("Mettl3 knockout mice", ("METTL3",)),
         ("hsa-miR-122, microRNA-21 and let-7a-5p", ("miR-122", "miR-21", "let-7a-5p")),
         ("circMET and hsa_circ_0001944 in exosomes", ("circMET", "circ_0001944")),

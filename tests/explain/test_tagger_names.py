@@ -41,6 +41,9 @@ def read_drugs_of(text: str) -> tuple[str, ...]:
         ("abnormal prothrombin and hs-CRP", ("F2", "CRP")),
         ("albumin fell in six patients", ("ALB",)),
         ("PERK but also p-ERK", ("EIF2AK3",)),
+        ("ribosomal protein S6 kinase and ribosomal protein S6", ("RPS6",)),
+        ("AXL, and RET", ("AXL", "RET")),
+        ("p-Rb and pRb", ("RB1",)),
     ],
 )
 def test_ways_in_which_genes_are_written(text: str, genes: tuple[str, ...]) -> None:
@@ -50,8 +53,10 @@ def test_ways_in_which_genes_are_written(text: str, genes: tuple[str, ...]) -> N
 @pytest.mark.parametrize(
     "text",
     [
-        "AKT, phosphorylated Akt, protein kinase B, JNK and p38 MAPK",
-        "PI3K/AKT and MEK/ERK signalling",
+        "JNK, p38 MAPK, TGF-β and transforming growth factor beta",
+        "PI3K and MEK/ERK signalling, Erk1/2 and COX inhibitors",
+        "the CD11b antibody and anti-CD3/CD28 beads",
+        "lnc-RNA and GFP-LC3 dots",
         "FLT-9 is no gene that we know",
         "albumin-bilirubin grade and albumin–bilirubin (ALBI) score",
         "proteins and cathepsins",
@@ -111,6 +116,20 @@ def test_a_target_beside_other_words_is_a_gene() -> None:
     assert read_genes_of("PD-L1 expression and VEGF levels") == ("CD274", "VEGFA")
 
 
+def test_what_a_drug_does_to_a_receptor_is_no_treatment() -> None:
+    assert find_targets("it worked by VEGFR2 inhibition") == []
+    assert read_genes_of("it worked by VEGFR2 inhibition") == ("KDR",)
+    assert [span.name for span in find_targets("PD-1 inhibition")] == ["anti-PD-1 (class)"]
+
+
+def test_trail_is_the_protein_where_it_is_measured_and_else_the_drug() -> None:
+    assert read_drugs_of("cells were given TRAIL") == ("TRAIL",)
+    assert read_genes_of("cells were given TRAIL") == ()
+    assert read_genes_of("TRAIL mRNA rose") == ("TNFSF10",)
+    assert read_drugs_of("TRAIL mRNA rose") == ()
+    assert read_drugs_of("up-regulation of TRAIL receptors by TRAIL") == ("TRAIL",)
+
+
 def test_an_antibody_is_a_drug_only_against_a_target_of_treatments() -> None:
     assert read_drugs_of("anti-CSF1R was given") == ("anti-CSF1R",)
     assert read_drugs_of("an anti-TMEM192 antibody") == ()
@@ -126,6 +145,7 @@ def test_an_antibody_is_a_drug_only_against_a_target_of_treatments() -> None:
         ("miR-140-3p, miR-140-5p and miR-140", ["miR-140-3p", "miR-140-5p", "miR-140"]),
         ("lncRNA TUC999 and lncXYZ", ["TUC999", "lncXYZ"]),
         ("ENST00000000001 and TCONS_00012345", ["ENST00000000001", "TCONS_00012345"]),
+        ("AC000001.3 and RP11-1A2.3", ["AC000001.3", "RP11-1A2.3"]),
         ("lncRNA profiling and lncRNA HCC", []),
         ("22 nt long", []),
     ],
@@ -168,6 +188,7 @@ def test_an_abbreviation_means_what_the_text_says() -> None:
         ("sorefenib and lenvatnib", ("sorafenib", "lenvatinib")),
         ("HAIC of FOLFOX", ("HAIC", "FOLFOX")),
         ("GNE-7883 treatment", ("GNE-7883",)),
+        ("the HDAC inhibitor XYZ0E028", ("XYZ0E028",)),
         ("quinidine (an OCT1 inhibitor)", ("quinidine",)),
     ],
 )

@@ -35,6 +35,17 @@ from hccresist.explain.tagger_substances import find_substance
 _KINDS: Final = ("drug", "family", "gene", "nothing")
 """Kinds of a listed name, the one that leads first."""
 
+_ANTI: Final = re.compile(r"\banti-? ?(?:[A-Za-z0-9]{2,6}[/+])?$", re.IGNORECASE)
+_ANTI_REACH: Final = 14
+_REAGENT: Final = re.compile(r"[- ](?:primary |monoclonal |polyclonal )?antibod(?:y|ies)\b", re.IGNORECASE)
+_MEASURED: Final = re.compile(
+    r"(?:expression|knockdown|up-?regulation|down-?regulation|induction|levels?|mRNA) of (?:the )?TRAIL\b"
+    r"(?! receptor)"
+    r"|TRAIL (?:expression|mRNA|protein|knockdown|gene|levels?|promoter)"
+    r"|TRAIL\)? (?:was|were) (?:followed|measured|knocked|up|down|increased|decreased)"
+)
+"""Words that say that TRAIL is the protein of the cells and not the drug."""
+
 _STAIN: Final = re.compile(r"immunofluor|stain|blot|sorted|labell?ed|magnetic|flow cytometry", re.IGNORECASE)
 _STAIN_REACH: Final = 80
 """Characters on either side of an antibody in which a word says that it is a laboratory tool."""
@@ -54,7 +65,8 @@ _NO_GENE_NOUN: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGER: Final = re.compile(
-    r"[- ](?:related|like|inducible|associated|binding|interacting|receptors?|family)\b|-\d"
+    r"[- ](?:related|like|inducible|associated|binding|interacting|receptors?|family|kinases?"
+    r"|ligands?|substrate)\b|-\d"
 )
 """What behind a full name says that it is only the beginning of another."""
 
@@ -145,20 +157,21 @@ def _read_name(reader: _Reader, at: int) -> tuple[int, list[Span]]:
         return explained
     if hit is None:
         return _read_substance(reader, at)
-    text, tokens = reader.text, reader.tokens
+    return hit.last, _read_hit(reader, hit)
+
+
+def _read_hit(reader: _Reader, hit: Hit) -> list[Span]:
+    """Return what a listed name, a symbol or a full name stands for at its place."""
+    text, tokens, term = reader.text, reader.tokens, hit.terms[0]
     start, end = tokens[hit.first].start, tokens[hit.last].end
-    term = hit.terms[0]
     if term.kind == "drug":
-        return hit.last, [Span(start, end, "drug", term.target)]
-    if term.kind != "gene" or is_cell(text, start):
-        return hit.last, []
-    if text[max(0, start - 5) : start].lower().lstrip() in {"anti-", "anti"}:
-        is_target = term.target in reader.lexicon.targets
-        return hit.last, _read_antibody(text, start, end) if is_target else []
-    return hit.last, [
-        Span(start, end, "gene", term.target),
-        *_read_following(reader, start, end),
-    ]
+        measured = term.target == "TRAIL" and _MEASURED.search(text)
+        return [Span(start, end, *(("gene", "TNFSF10") if measured else ("drug", term.target)))]
+    if term.kind != "gene" or is_cell(text, start) or _REAGENT.match(text, end):
+        return []
+    if _ANTI.search(text, max(0, start - _ANTI_REACH), start):
+        return _read_antibody(text, start, end) if term.target in reader.lexicon.targets else []
+    return [Span(start, end, "gene", term.target), *_read_following(reader, start, end)]
 
 
 def _read_abbreviation(reader: _Reader, at: int) -> tuple[int, list[Span]] | None:

@@ -262,7 +262,7 @@ def _is_gene_alike(term: Term, written: str, key: str) -> bool:
     if key in _WORD_GENES:
         return not _is_acronym(term.written) or _is_acronym(written)
     if len(key) <= _TINY and key.isalpha():
-        return written in {term.written, key.upper()}
+        return written.replace("-", "") in {term.written.replace("-", ""), key.upper()}
     low = len(key) <= _SHORT and key.isalpha() and written.islower()
     return not low or written.startswith("c-")
 

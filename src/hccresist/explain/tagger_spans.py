@@ -34,8 +34,8 @@ _RNA: Final = re.compile(
     r"[- ]?\d+[a-z]?(?:-\d(?!\d*[35]?p))?(?![\d.]|[- ]?nt\b)(?:[- ]?[35]p)?)"
     r"(?P<more>(?:/-?\d+[a-z]?(?:-[35]p)?)*)"
     r"|(?P<circ>(?:hsa[-_])?circ(?:RNA)?[-_ ]?(?!RNAs?\b)(?=[A-Z0-9])[A-Za-z0-9]+(?:[-_][A-Z0-9]+)?)"
-    r"|(?P<lnc>[Ll]i?nc-[A-Z][A-Za-z0-9]+|LINC-[A-Z0-9]+|lnc(?!RNA)[A-Z][A-Za-z0-9]+)"
-    r"|(?P<transcript>(?:ENST\d{11}|NONHSAT\d{5,}|TCONS_\d{5,}|RP\d{1,2}-\d+[A-Z]\d+(?:\.\d+)?)))(?![A-Za-z0-9])"
+    r"|(?P<lnc>[Ll]i?nc-(?!RNA)[A-Z][A-Za-z0-9]+|LINC-[A-Z0-9]+|lnc(?!RNA)[A-Z][A-Za-z0-9]+)"
+    r"|(?P<transcript>(?:ENST\d{11}|NONHSAT\d{5,}|TCONS_\d{5,}|RP\d{1,2}-\d+[A-Z]\d+(?:\.\d+)?|A[CLP]\d{6}\.\d{1,2})))(?![A-Za-z0-9])"
 )
 _LNC_NAMED: Final = re.compile(
     r"(?:[Ll]ncRNAs?|[Ll]incRNA|[Ll]ong non-?coding RNAs?)(?: \((?:lncRNAs?)\))?[- ]"
@@ -131,9 +131,12 @@ def find_targets(text: str) -> list[Span]:
     """Return the treatments of a text that are named by PD-1, PD-L1, CTLA-4 or VEGF."""
     spans: list[Span] = []
     for found in _TARGET.finditer(text):
-        if not (found["anti"] or found["drug"]):
-            continue
         groups = found.groupdict()
+        blocked = found["drug"] or ""
+        if blocked.endswith("inhibition") and found["vegfa"]:
+            blocked = ""  # what a drug does, not a drug
+        if not (found["anti"] or blocked):
+            continue
         named = [key for key in _CLASSES if any(groups[f"{key}{place}"] for place in "abc")]
         labels = [_CLASSES[key] for key in named]
         if {"pd", "pdl"} <= set(named):

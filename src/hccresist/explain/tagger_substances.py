@@ -37,7 +37,7 @@ _CODE: Final = re.compile(
     r"|CRD|TCGA|GPL|EGAS|NRG|RTOG|SARAH|BCLC|ALBI|MELD|VP|ORF|DPC|UTR|MHCC|HCC|HCCC|JHH|HCV|HBV|SARS)-?\d)"
     r"(?!(?:MHCC|HLA|QLQ|EQ|JCOG|UMIN|SWOG|ECOG|KLCSG)-?[A-Z\d])"
     r"(?![STY]\d{2,4}$|[A-Z]\d{2,4}[A-Z]$|P450$|G418$)"
-    r"(?:[A-Z]{1,4}-?\d{3,8}[A-Z]?|[A-Z]{2,5}-[A-Z]{0,5}\d{1,3})$"
+    r"(?:[A-Z]{1,4}-?\d{3,8}[A-Z]?|[A-Z]{2,5}-[A-Z]{0,5}\d{1,3}|[A-Z]{2,4}\d[A-Z]\d{2,4})$"
 )
 _CODE_CUE: Final = re.compile(
     r"^(?:inhibitors?|antagonists?|agonists?|activators?|compound|degrader|drug|treatments?|treated|combin\w+|dose)$"
