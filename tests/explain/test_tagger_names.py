@@ -132,6 +132,7 @@ def test_trail_is_the_protein_where_it_is_measured_and_else_the_drug() -> None:
 
 def test_an_antibody_is_a_drug_only_against_a_target_of_treatments() -> None:
     assert read_drugs_of("anti-CSF1R was given") == ("anti-CSF1R",)
+    assert read_drugs_of("an anti-CSF1R antibody was given") == ("anti-CSF1R",)
     assert read_drugs_of("an anti-TMEM192 antibody") == ()
     assert read_drugs_of("tumours were stained with anti-CD40") == ()
     assert read_genes_of("an anti-TMEM192 antibody") == ()

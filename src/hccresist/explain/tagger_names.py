@@ -167,10 +167,12 @@ def _read_hit(reader: _Reader, hit: Hit) -> list[Span]:
     if term.kind == "drug":
         measured = term.target == "TRAIL" and _MEASURED.search(text)
         return [Span(start, end, *(("gene", "TNFSF10") if measured else ("drug", term.target)))]
-    if term.kind != "gene" or is_cell(text, start) or _REAGENT.match(text, end):
+    if term.kind != "gene" or is_cell(text, start):
         return []
     if _ANTI.search(text, max(0, start - _ANTI_REACH), start):
         return _read_antibody(text, start, end) if term.target in reader.lexicon.targets else []
+    if _REAGENT.match(text, end):
+        return []
     return [Span(start, end, "gene", term.target), *_read_following(reader, start, end)]
 
 
