@@ -41,9 +41,14 @@ from hccresist.overcome.dosing import (
     make_treatment,
     read_drugs,
 )
+from hccresist.overcome.engine import run_plan
+from hccresist.overcome.model.ensemble import Patients
+from hccresist.overcome.model.levels import KINETICS
 from hccresist.overcome.model.parameters import read_model, read_parameters
 from hccresist.overcome.model.patients import make_parameters, run_patient, start_state
 from hccresist.overcome.pk import Kinetics, find_course
+from hccresist.overcome.plan import Given, make_plan
+from hccresist.overcome.population import SLOTS
 
 REGIMENS = {
     "nivolumab": ("nivolumab",),
@@ -184,11 +189,72 @@ def kernel_run(
     return whole, viable, events
 
 
-def compare(inputs: dict[str, Any], name: str, answer: dict[str, Any]) -> dict[str, Any]:
+def engine_run(
+    inputs: dict[str, Any], drugs: Sequence[str], *, mode: str
+) -> tuple[np.ndarray, np.ndarray, dict[str, float]]:
+    """As `kernel_run`, by the ensemble engine.
+
+    The engine ends a run at death and dropout and changes it with a new lesion, so that there are four copies
+    of the patient: one without events for the diameters, and one for each event.
+    """
+    params, state = arrays(inputs)
+    lesions, copies = len(inputs["each"]), 4
+    model = read_model()
+    wide = make_parameters(SLOTS)
+    wide[: params.size] = params
+    whole_state = np.zeros(len(model.patient.states) + SLOTS * len(model.lesion.states))
+    whole_state[: state.size] = state
+    thresholds = np.full((copies, 2 + SLOTS), np.inf)
+    kinds = {"hazard_death": (0, 0), "hazard_dropout": (1, 1), "hazard_new": (2, 2 + lesions)}
+    for copy, (name, (place, _)) in enumerate(kinds.items(), start=1):
+        thresholds[copy, place] = inputs["thresholds"][name]
+    plan = make_plan(
+        [Given(name) for name in drugs],
+        patients=np.arange(copies),
+        weight_kg=np.full(copies, 75.0),
+        visits=VISITS,
+        until=DAYS,
+        mode=mode,
+    )
+    kinetics = np.array([[inputs["kinetics"][name][key] for key in KINETICS] for name in drugs])
+    plan = plan._replace(kinetics=np.tile(kinetics, (copies, 1, 1)))
+    seen = run_plan(
+        plan,
+        Patients(
+            params=np.tile(wide, (copies, 1)),
+            state=np.tile(whole_state, (copies, 1)),
+            amounts=np.zeros((copies, len(drugs), 3)),
+            lesions=np.full(copies, lesions),
+            baseline=np.full(copies, lesions),
+            begin=np.zeros(copies),
+            end=np.full(copies, DAYS),
+            thresholds=thresholds,
+        ),
+        threads=1,
+    )
+    if seen.status[0]:
+        message = f"status {seen.status[0]}"
+        raise ComputationError(message)
+    names, first = model.outputs("lesion"), len(model.outputs("patient"))
+    columns = [
+        [first + i * len(names) + names.index(one) for i in range(lesions)]
+        for one in ("whole_mm", "viable_mm")
+    ]
+    days = {
+        name: float(seen.events[copy, kept]) for copy, (name, (_, kept)) in enumerate(kinds.items(), start=1)
+    }
+    events = {name: float("inf") if np.isnan(day) else day for name, day in days.items()}
+    return seen.shown[0][:, columns[0]], seen.shown[0][:, columns[1]], events
+
+
+def compare(inputs: dict[str, Any], name: str, answer: dict[str, Any], *, ours: str) -> dict[str, Any]:
     """Errors of ours against the other's answer."""
     row: dict[str, Any] = {"patient": inputs["patient"], "regimen": name}
     try:
-        whole, viable, events = kernel_run(inputs, REGIMENS[name])
+        if ours == "kernel":
+            whole, viable, events = kernel_run(inputs, REGIMENS[name])
+        else:
+            whole, viable, events = engine_run(inputs, REGIMENS[name], mode=ours)
     except ComputationError as error:
         return {**row, "failed": str(error)}
     theirs = np.array(answer["whole"])
@@ -263,6 +329,9 @@ def main() -> None:
     parser.add_argument(
         "--minutes", type=float, default=20.0, help="time for the other side; 0: only compare"
     )
+    parser.add_argument(
+        "--ours", choices=["kernel", "exact", "fast"], default="kernel", help="one patient; engine, in a mode"
+    )
     parser.add_argument("--results", type=Path)
     given = parser.parse_args()
     first, _, last = given.patients.partition(":")
@@ -273,7 +342,7 @@ def main() -> None:
     for patient in range(int(first), int(last)):
         kept = load(given.cache / f"{patient:05d}.json", digest)
         for name, answer in (kept["answers"] if kept else {}).items():
-            rows.append(compare(kept["inputs"], name, answer))  # type: ignore[index]
+            rows.append(compare(kept["inputs"], name, answer, ours=given.ours))  # type: ignore[index]
             seconds.append(answer["seconds"])
     if not rows:
         print("nothing in the cache yet")
@@ -281,6 +350,7 @@ def main() -> None:
     worst = sorted((r for r in rows if "failed" not in r), key=lambda row: -row["whole"])[:10]
     result = {
         "model": digest,
+        "ours": given.ours,
         "limits": LIMITS,
         "days": DAYS,
         "lesions": f"1 to {MOST_LESIONS}",

@@ -28,8 +28,8 @@ HAZARDS = ("hazard_new", "hazard_death", "hazard_dropout")
 CLONES = ("sensitive", "tolerant", "escaped", "both")
 LONGEST = 7.0
 """Longest segment (days)."""
-DENSE = 1.0
-"""Distance of the points of dense output (days), where a segment is longer."""
+POINTS = 9
+"""Points of dense output of a segment: every three hours between tablets, a day or less else."""
 
 
 @dataclass(frozen=True)
@@ -228,8 +228,7 @@ class Oracle:
             if end is None:
                 break
             self._give(dosed, start)
-            points = max(2, int(np.ceil((end - start) / DENSE)) + 1)
-            pieces.append(np.array(runner.simulate(start, end, points)))
+            pieces.append(np.array(runner.simulate(start, end, POINTS)))
         events = find_events(pieces, thresholds or {})
         table = {name: np.array(values) for name, values in seen.items()}
         return Answer(
