@@ -43,21 +43,22 @@ def simulate(
 ) -> int:
     """Simulate virtual patients and write them as a study folder, as a clinic would have it.
 
-    Scans (one before treatment, one on day 0, then on a grid), labs, treatments and survival; beside them, in the folder
-    simulation, trajectories and figures that no clinic has. Research only: no prediction for anybody. An interrupted
-    run goes on when the same command is given again.
+    Scans (one before treatment, one on day 0, then on a grid), labs, treatments and survival; beside them,
+    in the folder simulation, trajectories and figures that no clinic has. Research only: no prediction for
+    anybody. An interrupted run goes on when the same command is given again.
 
     Parameters
     ----------
     out
         New folder for the study.
     drug
-        Drugs or regimens, each from day 0; NAME@DAY starts later, NAME@DAY-DAY also stops. None: no treatment.
+        Drugs or regimens, each from day 0; NAME@DAY starts later, NAME@DAY-DAY also stops. None: no
+        treatment.
     procedure
         tace, ablation or resection, as KIND@DAY for all lesions or KIND@DAY:largest.
     handle
-        Resistance handles, as NAME=SIZE: 1 is the typical size, 0 is off, in all patients. The others are on in some
-        patients.
+        Resistance handles, as NAME=SIZE: 1 is the typical size, 0 is off, in all patients. The others are
+        on in some patients.
     n
         Patients.
     days
@@ -110,9 +111,7 @@ def simulate(
     return FINE
 
 
-def _check_numbers(
-    *, n: int, days: float, every: float, missed: float, trajectories: int, seed: int
-) -> None:
+def _check_numbers(*, n: int, days: float, every: float, missed: float, trajectories: int, seed: int) -> None:
     """Refuse what cannot be simulated; all at once."""
     problems = list[str]()
     if not 1 <= n <= _MOST:
@@ -287,9 +286,13 @@ def _print_done(done: Simulated, cohort: Cohort) -> None:
     resumed = f" ({done.resumed:,} by the interrupted run)" if done.resumed else ""
     console.print(f"{done.count:,} virtual patients on {cohort.arm}{resumed} in {done.folder}", markup=False)
     if done.unsolved:
-        console.print(f"  {done.unsolved:,} could not be solved; column simulation of patients says who", markup=False)
+        console.print(
+            f"  {done.unsolved:,} could not be solved; column simulation of patients says who", markup=False
+        )
     if done.full:
-        text = f"  {done.full:,} had more new lesions than the model has places for (three); later ones are not there"
+        text = f"  {done.full:,} had more new lesions than the model has places for; later ones are left out"
         console.print(text, markup=False)
     console.print(f"  next: hccresist run {done.folder} --out results", markup=False)
-    console.print("  Simulated, not calibrated to trials: research only, no prediction for anybody.", markup=False)
+    console.print(
+        "  Simulated, not calibrated to trials: research only, no prediction for anybody.", markup=False
+    )

@@ -20,10 +20,10 @@ def test_words_are_those_of_numpy(key: int, counter: list[int]) -> None:
 
 def test_rows_depend_on_nothing_but_patient_purpose_and_seed() -> None:
     patients = np.arange(50)
-    whole = draw_uniform(3, patients, Purpose.DEATH, 6)
-    np.testing.assert_array_equal(draw_uniform(3, patients[::-1], Purpose.DEATH, 6)[::-1], whole)
-    np.testing.assert_array_equal(draw_uniform(3, patients[20:30], Purpose.DEATH, 2), whole[20:30, :2])
-    for other in (draw_uniform(4, patients, Purpose.DEATH, 6), draw_uniform(3, patients, Purpose.DROPOUT, 6)):
+    whole = draw_uniform(patients, Purpose.DEATH, 6, seed=3)
+    np.testing.assert_array_equal(draw_uniform(patients[::-1], Purpose.DEATH, 6, seed=3)[::-1], whole)
+    np.testing.assert_array_equal(draw_uniform(patients[20:30], Purpose.DEATH, 2, seed=3), whole[20:30, :2])
+    for other in (draw_uniform(patients, Purpose.DEATH, 6, seed=4), draw_uniform(patients, Purpose.DROPOUT, 6, seed=3)):
         assert not np.isin(other, whole).any()
 
 
@@ -31,9 +31,9 @@ def test_distributions() -> None:
     """Kolmogorov-Smirnov with a fixed seed; the bound is far from what 60,000 numbers would show by chance."""
     patients = np.arange(20_000)
     for values, name in (
-        (draw_uniform(1, patients, Purpose.VISIT, 3), "uniform"),
-        (draw_normal(1, patients, Purpose.VISIT, 3), "norm"),
-        (draw_exponential(1, patients, Purpose.VISIT, 3), "expon"),
+        (draw_uniform(patients, Purpose.VISIT, 3, seed=1), "uniform"),
+        (draw_normal(patients, Purpose.VISIT, 3, seed=1), "norm"),
+        (draw_exponential(patients, Purpose.VISIT, 3, seed=1), "expon"),
     ):
         assert stats.kstest(values.ravel(), name).statistic < 0.01
         assert abs(np.corrcoef(values[:, 0], values[:, 1])[0, 1]) < 0.03
@@ -41,6 +41,6 @@ def test_distributions() -> None:
 
 
 def test_never_zero_nor_one() -> None:
-    values = draw_uniform(0, np.arange(200_000), Purpose.ARM, 1)
+    values = draw_uniform(np.arange(200_000), Purpose.ARM, 1, seed=0)
     assert 0 < values.min() < values.max() < 1
     assert values.mean() == pytest.approx(0.5, abs=0.003)

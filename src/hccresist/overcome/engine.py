@@ -1,7 +1,7 @@
 """The ensemble engine: chunks of virtual patients, on the threads of this machine or elsewhere.
 
-A chunk is a job and a range of patient numbers; its result depends on nothing else, so chunks can be run in any
-order, anywhere, and again.
+A chunk is a job and a range of patient numbers; its result depends on nothing else, so chunks can be run in
+any order, anywhere, and again.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hccresist.errors import ConfigError
+from hccresist.overcome.model.arrays import Patients, Plan, Seen, make_room
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.model.patients import make_effects
 from hccresist.overcome.plan import Given, Procedure, make_plan
@@ -25,9 +26,6 @@ from hccresist.overcome.population import (
     Population,
     draw_population,
 )
-
-if TYPE_CHECKING:
-    from hccresist.overcome.model.ensemble import Patients, Plan, Seen
 
 Array = NDArray[np.float64]
 
@@ -46,8 +44,8 @@ class Job:
     given
         Drugs.
     visits
-        Days on which results are kept, increasing; negative ones come before treatment. A day ``-inf`` stands for each
-        patient's earlier scan.
+        Days on which results are kept, increasing; negative ones come before treatment. A day ``-inf``
+        stands for each patient's earlier scan.
     until
         Last day that is followed.
     procedures
@@ -82,7 +80,8 @@ class Result:
     days
         Days on which results were kept; shape = (n, n_visits).
     shown, path
-        Outputs and states on these days, not a number where a patient was not followed to; see `model.ensemble.Seen`.
+        Outputs and states on these days, not a number where a patient was not followed to; see
+        `model.ensemble.Seen`.
     amounts
         Drug amounts (mg) on these days; shape = (n, n_visits, n_drugs, 3).
     lesions
@@ -109,7 +108,7 @@ class Result:
     growth: Array
 
     def output(self, name: str, *, slot: int | None = None) -> Array:
-        """One output on all days; of one slot (from 0) where it is an output of lesions. Shape = (n, n_visits)."""
+        """One output on all days, of one slot (from 0) if it is of lesions; shape = (n, n_visits)."""
         model = read_model()
         if slot is None:
             return self.shown[:, :, model.outputs("patient").index(name)]
@@ -153,7 +152,8 @@ def settle(population: Population, *, threads: int | None = None) -> tuple[Array
     Returns
     -------
     tuple
-        States, shape = (n, n_states); growth rates of the volumes (1/day), shape = (n, SLOTS); status of each patient.
+        States, shape = (n, n_states); growth rates of the volumes (1/day), shape = (n, SLOTS); status of
+        each patient.
     """
     from hccresist.overcome.model import kernel_generated as kernel  # noqa: PLC0415  (loads Numba)
     from hccresist.overcome.model.integrate import WORK  # noqa: PLC0415
@@ -172,7 +172,13 @@ def settle(population: Population, *, threads: int | None = None) -> tuple[Array
         np.zeros((0, PHASES.moments.size)),
         np.zeros((0, len(kernel.EXPOSURES))),
     )
-    given = (population.params, population.diameters, population.lesions, population.clones, population.before)
+    given = (
+        population.params,
+        population.diameters,
+        population.lesions,
+        population.clones,
+        population.before,
+    )
 
     def work(first: int, last: int, thread: int) -> None:
         settle_range(*given, SETTLE_TOLERANCES, growth, state, status, first, last, rooms[thread], none)
@@ -184,11 +190,10 @@ def settle(population: Population, *, threads: int | None = None) -> tuple[Array
 def make_seen(count: int, *, visits: int, drugs: int) -> Seen:
     """Make the arrays that a run writes into; not a number where nothing was written."""
     from hccresist.overcome.model import kernel_generated as kernel  # noqa: PLC0415  (loads Numba)
-    from hccresist.overcome.model.ensemble import Seen as Kept  # noqa: PLC0415
 
     states = kernel.PATIENT_SIZE + SLOTS * kernel.LESION_SIZE
     shown = kernel.PATIENT_SHOWN + SLOTS * kernel.LESION_SHOWN
-    return Kept(
+    return Seen(
         shown=np.full((count, visits, shown), np.nan),
         path=np.full((count, visits, states), np.nan),
         amounts=np.full((count, visits, drugs, 3), np.nan),
@@ -201,7 +206,7 @@ def make_seen(count: int, *, visits: int, drugs: int) -> Seen:
 
 def run_plan(plan: Plan, patients: Patients, *, threads: int | None = None) -> Seen:
     """Run patients on a plan, on the threads of this machine."""
-    from hccresist.overcome.model.ensemble import make_room, run_range  # noqa: PLC0415  (loads Numba)
+    from hccresist.overcome.model.ensemble import run_range  # noqa: PLC0415  (loads Numba)
 
     count, workers = len(patients.begin), count_threads(threads)
     seen = make_seen(count, visits=plan.visits.shape[1], drugs=plan.weights.shape[0])
@@ -245,8 +250,6 @@ def run_population(
     run
         What runs a plan: by default the threads of this machine.
     """
-    from hccresist.overcome.model.ensemble import Patients as Given_  # noqa: PLC0415  (loads Numba)
-
     state, growth, settled = start or settle(population, threads=threads)
     days = find_days(job.visits, population)
     count = len(population.numbers)
@@ -260,7 +263,7 @@ def run_population(
         mode=job.mode,
         seed=job.seed,
     )
-    patients = Given_(
+    patients = Patients(
         params=population.params,
         state=state,
         amounts=np.zeros((count, len(job.given), 3)),
@@ -270,7 +273,7 @@ def run_population(
         end=np.full(count, job.until),
         thresholds=population.thresholds,
     )
-    seen = (run or (lambda p, q: run_plan(p, q, threads=threads)))(plan, patients)
+    seen = run(plan, patients) if run else run_plan(plan, patients, threads=threads)
     return Result(
         population=population,
         days=days,

@@ -1,15 +1,14 @@
 """Ensemble Kalman inversion: fit parameters of a simulator to data with their errors, without derivatives.
 
-The prior is tempered into the posterior in steps whose size follows the misfit (data misfit controller), so that no step
-is tuned by hand. Parameters are taken as normal in the space given (logarithms, logits); what the data do not tell
-about a parameter stays at its prior spread, which `contraction` shows.
+The prior is tempered into the posterior in steps whose size follows the misfit (data misfit controller), so
+that no step is tuned by hand. Parameters are taken as normal in the space given (logarithms, logits); what
+the data do not tell about a parameter stays at its prior spread, which `contraction` shows.
 
 References
 ----------
-Iglesias MA, Law KJH, Stuart AM. Ensemble Kalman methods for inverse problems. Inverse Problems 2013;29:045001.
-doi:10.1088/0266-5611/29/4/045001
-Iglesias M, Yang Y. Adaptive regularisation for ensemble Kalman inversion. Inverse Problems 2021;37:025008.
-doi:10.1088/1361-6420/abd29b
+Iglesias MA, Law KJH, Stuart AM. Ensemble Kalman methods for inverse problems. Inverse Problems
+2013;29:045001. doi:10.1088/0266-5611/29/4/045001 Iglesias M, Yang Y. Adaptive regularisation for ensemble
+Kalman inversion. Inverse Problems 2021;37:025008. doi:10.1088/1361-6420/abd29b
 """
 
 from __future__ import annotations

@@ -38,13 +38,13 @@ class Phases:
     Attributes
     ----------
     moments
-        shape = (n + 1,): Gauss-Legendre on a scale on which the phases are dense after the dose, where the level
-        peaks; the last is the moment before the next dose.
+        shape = (n + 1,): Gauss-Legendre on a scale on which the phases are dense after the dose, where the
+        level peaks; the last is the moment before the next dose.
     shares
         shape = (n,): weights of the phases.
     swing
-        shape = (n, n + 1): how far the rate of a state in one phase moves the state in each phase away from its
-        mean, per interval: the integral of the rate less its mean, less the mean of that.
+        shape = (n, n + 1): how far the rate of a state in one phase moves the state in each phase away from
+        its mean, per interval: the integral of the rate less its mean, less the mean of that.
     """
 
     moments: Array

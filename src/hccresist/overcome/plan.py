@@ -1,14 +1,15 @@
-"""What is given to patients: drugs, holds, reductions, missed doses, procedures and scans, as the kernel takes it.
+"""What is given to patients, as the kernel takes it: drugs, holds, missed doses, procedures, scans.
 
-Doses are data. A plan holds for one set of patients; random parts (kinetics of a patient, missed doses) come from the
-seed, the patient's number and the drug's name, so that another drug beside it changes nothing.
+Doses are data. A plan holds for one set of patients; random parts (kinetics of a patient, missed doses)
+come from the seed, the patient's number and the drug's name, so that another drug beside it changes
+nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,12 +24,10 @@ from hccresist.overcome.dosing import (
     read_drugs,
     reduce_doses,
 )
+from hccresist.overcome.model.arrays import Plan
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.pk import PHASES, Doses, find_inflows
 from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
-
-if TYPE_CHECKING:
-    from hccresist.overcome.model.ensemble import Plan
 
 Array = NDArray[np.float64]
 
@@ -88,7 +87,7 @@ class Procedure:
 
 
 def find_dose_table(given: Given, *, until: float, steady: bool) -> tuple[Doses, bool]:
-    """Find a drug's doses since its start; where `steady` and a tablet, amounts are an inflow (mg/day) from then on.
+    """Find a drug's doses since its start; of a tablet, where `steady`, the inflow (mg/day) from each day on.
 
     Amounts per kg stay per kg.
     """
@@ -113,7 +112,7 @@ def draw_kinetics(drug: Drug, patients: NDArray[np.integer], *, seed: int) -> Ar
     found = np.tile(typical, (len(patients), 1))
     if moved.size:
         which = np.array([index_of(f"{drug.name}.{KINETICS[i]}") for i in moved])
-        found[:, moved] *= np.exp(spread[moved] * draw_normal(seed, patients, Purpose.KINETICS, which))
+        found[:, moved] *= np.exp(spread[moved] * draw_normal(patients, Purpose.KINETICS, which, seed=seed))
     return found
 
 
@@ -152,8 +151,6 @@ def make_plan(
     ConfigError
         Where a drug, regimen, procedure or mode is not known, or visits do not increase.
     """
-    from hccresist.overcome.model.ensemble import Plan  # noqa: PLC0415  (loads Numba)
-
     _check(procedures, visits, mode)
     drugs = [read_drugs()[find_regimen(each.regimen).drug] for each in given]
     tables = [find_dose_table(each, until=until, steady=mode == "fast") for each in given]
@@ -228,7 +225,7 @@ def _find_taken(
             columns.append(np.full(shape, 1.0 - each.missed * inflow))
             continue
         which = index_of(drug.name) * 2**20 + np.arange(table.days.size)
-        chance = draw_uniform(seed, patients, Purpose.MISSED_DOSE, which)
+        chance = draw_uniform(patients, Purpose.MISSED_DOSE, which, seed=seed)
         columns.append((chance >= each.missed).astype(np.float64))
     return np.concatenate(columns, axis=1)
 

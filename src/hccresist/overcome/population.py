@@ -1,7 +1,7 @@
 """Virtual patients: parameters, baseline traits, thresholds of random events, and the untreated start.
 
-Each number of a patient comes from the seed, the patient's number and the number's name alone: the same patient comes
-out whatever the size of the population, and adding a parameter moves no other.
+Each number of a patient comes from the seed, the patient's number and the number's name alone: the same
+patient comes out whatever the size of the population, and adding a parameter moves no other.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ class Population:
     diameters
         Whole diameters (mm) on day zero as drawn; shape = (n, SLOTS), zero where there is none.
     clones
-        Shares of tumour cells tolerant to kinase inhibitors, and without antigen presentation; shape = (n, 2).
+        Shares of tumour cells tolerant to kinase inhibitors, and without antigen presentation; shape = (n,
+        2).
     before
         Days before treatment of the earlier scan.
     thresholds
@@ -125,8 +126,9 @@ def find_handle_values(handles: Mapping[str, float]) -> dict[str, float]:
     Parameters
     ----------
     handles
-        Name of a handle (``abc``), of its parameter (``h_abc``), of its mechanism (``ABC-G2``) or of a family with one
-        handle (``ABC``), to its size as a multiple of the typical one (1: as strong as in ``handles.csv``; 0: absent).
+        Name of a handle (``abc``), of its parameter (``h_abc``), of its mechanism (``ABC-G2``) or of a
+        family with one handle (``ABC``), to its size as a multiple of the typical one (1: as strong as in
+        ``handles.csv``; 0: absent).
 
     Raises
     ------
@@ -176,7 +178,8 @@ def draw_population(
     values
         Typical values of parameters that differ from the table.
     mixed
-        Whether the handles that are not named are on in some patients, as ``prevalence.csv`` says; else they are off.
+        Whether the handles that are not named are on in some patients, as ``prevalence.csv`` says; else
+        they are off.
     seed
         Seed.
 
@@ -212,9 +215,7 @@ def draw_population(
         thresholds=_draw_thresholds(numbers, seed=seed),
         weight_kg=_draw_trait(numbers, "weight", seed=seed),
         age_years=np.round(_draw_trait(numbers, "age", seed=seed)),
-        traits={
-            name: _draw_trait(numbers, name, seed=seed) > 0 for name in ("male", "ecog1", "mvi", "ehs")
-        },
+        traits={name: _draw_trait(numbers, name, seed=seed) > 0 for name in ("male", "ecog1", "mvi", "ehs")},
         aetiology=aetiology,
     )
 
@@ -246,12 +247,12 @@ def _switch_on(params: Array, numbers: Numbers, fixed: set[str], *, seed: int) -
 
 def _uniform(numbers: Numbers, name: str, *, seed: int) -> Array:
     """One number between 0 and 1 a patient, for a trait."""
-    return draw_uniform(seed, numbers, Purpose.BASELINE, np.array([index_of(name)]))[:, 0]
+    return draw_uniform(numbers, Purpose.BASELINE, np.array([index_of(name)]), seed=seed)[:, 0]
 
 
 def _normal(numbers: Numbers, name: str, *, seed: int) -> Array:
     """One standard normal deviate a patient, for a trait."""
-    return draw_normal(seed, numbers, Purpose.BASELINE, np.array([index_of(name)]))[:, 0]
+    return draw_normal(numbers, Purpose.BASELINE, np.array([index_of(name)]), seed=seed)[:, 0]
 
 
 def _draw_trait(numbers: Numbers, name: str, *, seed: int) -> Array:
@@ -267,7 +268,9 @@ def _draw_trait(numbers: Numbers, name: str, *, seed: int) -> Array:
         return np.exp(np.log(low) + np.log(high / low) * _uniform(numbers, name, seed=seed))
     spread = trait.spread or 0.0
     z = _normal(numbers, name, seed=seed)
-    drawn = trait.number * np.exp(spread * z) if trait.distribution == "lognormal" else trait.number + spread * z
+    drawn = (
+        trait.number * np.exp(spread * z) if trait.distribution == "lognormal" else trait.number + spread * z
+    )
     return np.clip(drawn, low, high)
 
 
@@ -280,14 +283,14 @@ def _draw_aetiology(numbers: Numbers, *, seed: int) -> Numbers:
 
 
 def _draw_lesions(numbers: Numbers, *, seed: int) -> tuple[Numbers, Array]:
-    """Number of lesions, and their diameters, the largest first."""
+    """Draw the number of lesions and their diameters, the largest first."""
     traits = read_traits()
     weights = np.array([float(part) for part in traits["lesions"].value.split(";")])
     u = _uniform(numbers, "lesions", seed=seed)
     lesions = 1 + np.searchsorted(np.cumsum(weights)[:-1], u, side="right").astype(np.int64)
     trait = traits["diameter"]
     which = np.array([index_of(f"diameter.{slot}") for slot in range(MOST_LESIONS)])
-    z = draw_normal(seed, numbers, Purpose.BASELINE, which)
+    z = draw_normal(numbers, Purpose.BASELINE, which, seed=seed)
     sizes = np.clip(trait.number * np.exp((trait.spread or 0.0) * z), trait.low, trait.high)
     sizes[np.arange(MOST_LESIONS) >= lesions[:, None]] = 0.0
     diameters = np.zeros((len(numbers), SLOTS))
@@ -296,11 +299,11 @@ def _draw_lesions(numbers: Numbers, *, seed: int) -> tuple[Numbers, Array]:
 
 
 def _draw_thresholds(numbers: Numbers, *, seed: int) -> Array:
-    """Thresholds of the cumulative hazards; of new lesions: of the first, the second …"""
+    """Thresholds of the cumulative hazards; then of the first new lesion, of the second and so on."""
     found = np.empty((len(numbers), 2 + SLOTS))
-    found[:, :1] = draw_exponential(seed, numbers, Purpose.DEATH, 1)
-    found[:, 1:2] = draw_exponential(seed, numbers, Purpose.DROPOUT, 1)
-    found[:, 2:] = np.cumsum(draw_exponential(seed, numbers, Purpose.NEW_LESION, SLOTS), axis=1)
+    found[:, :1] = draw_exponential(numbers, Purpose.DEATH, 1, seed=seed)
+    found[:, 1:2] = draw_exponential(numbers, Purpose.DROPOUT, 1, seed=seed)
+    found[:, 2:] = np.cumsum(draw_exponential(numbers, Purpose.NEW_LESION, SLOTS, seed=seed), axis=1)
     return found
 
 
@@ -336,12 +339,12 @@ def _draw_parameter(
     if parameter.distribution in {"fixed", "handle"}:
         return np.full(shape, typical)
     if parameter.distribution == "lognormal":
-        z = draw_normal(seed, numbers, purpose, which)
+        z = draw_normal(numbers, purpose, which, seed=seed)
         return typical * np.exp((parameter.spread or 0.0) * z)
     low, high = parameter.low or 0.0, parameter.high or 0.0
     if parameter.name in shared:
         return np.full(shape, typical)
-    u = draw_uniform(seed, numbers, purpose, which)
+    u = draw_uniform(numbers, purpose, which, seed=seed)
     if parameter.distribution == "loguniform":
         return low * (high / low) ** u
     return low + (high - low) * u

@@ -1,4 +1,4 @@
-"""Random numbers by counter: the same for a patient and purpose whatever runs beside it, and in whatever order.
+"""Random numbers by counter: the same for a patient and purpose whatever runs beside it, in whatever order.
 
 Philox 4x64 with ten rounds turns (key, counter) into 256 random bits. The key is the seed; the counter holds
 patient, purpose and index, so that any number can be had without those before it.
@@ -83,20 +83,20 @@ def philox(key: int, counter: tuple[Words, Words, Words, Words]) -> tuple[Words,
 
 
 def draw_uniform(
-    seed: int, patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer]
+    patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer], *, seed: int
 ) -> Array:
     """Draw numbers between 0 and 1, never 0 nor 1.
 
     Parameters
     ----------
-    seed
-        Seed of the run (0 to 2^64 - 1).
     patients
         Numbers of the patients; shape = (n_patients,).
     purpose
         What the numbers are for.
     which
         Indices of the numbers of each patient, shape = (count,); or a count: the first so many.
+    seed
+        Seed of the run (0 to 2^64 - 1).
 
     Returns
     -------
@@ -105,8 +105,8 @@ def draw_uniform(
 
     Examples
     --------
-    >>> few = draw_uniform(1, np.array([7]), Purpose.DEATH, 1)
-    >>> many = draw_uniform(1, np.array([5, 7]), Purpose.DEATH, 9)
+    >>> few = draw_uniform(np.array([7]), Purpose.DEATH, 1, seed=1)
+    >>> many = draw_uniform(np.array([5, 7]), Purpose.DEATH, 9, seed=1)
     >>> bool(few[0, 0] == many[1, 0])
     True
     """
@@ -120,19 +120,19 @@ def draw_uniform(
 
 
 def draw_normal(
-    seed: int, patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer]
+    patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer], *, seed: int
 ) -> Array:
     """Draw standard normal deviates; arguments and shape as `draw_uniform`."""
     from scipy.special import ndtri  # noqa: PLC0415
 
-    return ndtri(draw_uniform(seed, patients, purpose, which))
+    return ndtri(draw_uniform(patients, purpose, which, seed=seed))
 
 
 def draw_exponential(
-    seed: int, patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer]
+    patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer], *, seed: int
 ) -> Array:
     """Draw standard exponential deviates: thresholds of cumulative hazards; as `draw_uniform`."""
-    return -np.log(draw_uniform(seed, patients, purpose, which))
+    return -np.log(draw_uniform(patients, purpose, which, seed=seed))
 
 
 def index_of(name: str) -> int:

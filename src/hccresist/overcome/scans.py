@@ -1,7 +1,8 @@
 """What a clinic would have of virtual patients: scans with measurement error, labs, treatments, survival.
 
-The same tables as a clinic's study folder. What a clinic sees and how it calls it (which lesions are targets, from which
-size on a lesion is seen, what is unequivocal) is stated here, and nothing else of the model is in these tables.
+The same tables as a clinic's study folder. What a clinic sees and how it calls it (which lesions are
+targets, from which size on a lesion is seen, what is unequivocal) is stated here, and nothing else of the
+model is in these tables.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from hccresist.overcome.rng import Purpose, draw_normal
 Array = NDArray[np.float64]
 
 SEEN_MM: Final = 5.0
-"""Diameter from which a lesion is seen and measured; smaller ones are too small to measure (RECIST 1.1: 5 mm)."""
+"""Diameter from which a lesion is seen; smaller ones are too small to measure (RECIST 1.1: 5 mm)."""
 GONE_MM: Final = 2.0
 """Diameter below which a lesion has disappeared."""
 NOT_ENHANCING_MM: Final = 1.0
@@ -31,8 +32,8 @@ NOT_ENHANCING_MM: Final = 1.0
 UNEQUIVOCAL: Final = 1.4
 """Growth of a non-target lesion over its smallest diameter that is called unequivocal (assumption)."""
 READING_SD: Final = 0.061
-"""Standard deviation of the logarithm of one reading of one lesion: Yoon 2016, doi:10.1016/j.ejca.2015.10.014, as
-`data/measurement_error.csv` has it."""
+"""Standard deviation of the logarithm of one reading of one lesion (Yoon 2016,
+doi:10.1016/j.ejca.2015.10.014; `data/measurement_error.csv`)."""
 READER: Final = "central"
 SLICE_MM: Final = 5.0
 _SITES: Final = ("liver", "liver", "lung", "lung", "adrenal")
@@ -40,7 +41,7 @@ _TARGETS_PER_ORGAN: Final = 2
 
 
 def name_patients(numbers: NDArray[np.integer]) -> list[str]:
-    """Identifiers of virtual patients."""
+    """Name virtual patients."""
     return [f"V{number:07d}" for number in numbers.tolist()]
 
 
@@ -65,8 +66,8 @@ def make_tables(
     Returns
     -------
     dict
-        Tables patients, treatments, procedures (where there are any), visits, lesions, labs, survival. Patients whose
-        equations could not be solved are in `patients` alone, with ``simulation`` saying so.
+        Tables patients, treatments, procedures (where there are any), visits, lesions, labs, survival.
+        Patients whose equations could not be solved are in `patients` alone, with ``simulation`` saying so.
     """
     kept = [job.visits.index(day) for day in scans]
     names = np.array(name_patients(result.population.numbers))
@@ -165,7 +166,7 @@ def _procedures(result: Result, names: NDArray[np.str_], job: Job) -> pl.DataFra
 def _visits(
     result: Result, names: NDArray[np.str_], kept: Sequence[int], seen: NDArray[np.bool_]
 ) -> pl.DataFrame:
-    """Scans that were made."""
+    """List the scans that were made."""
     who, when = np.nonzero(seen)
     return pl.DataFrame(
         {
@@ -183,8 +184,8 @@ def _visits(
 def find_sites(result: Result) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     """Organ and role of each slot; shape = (n, SLOTS).
 
-    With extrahepatic spread the third and later lesions are elsewhere, else all are in the liver; at most two targets
-    an organ (RECIST 1.1). New lesions are in the liver.
+    With extrahepatic spread the third and later lesions are elsewhere, else all are in the liver; at most
+    two targets an organ (RECIST 1.1). New lesions are in the liver.
     """
     people = result.population
     away = people.traits["ehs"]
@@ -217,7 +218,7 @@ def _lesions(
     organ, role = find_sites(result)
     count, days = len(names), result.days[:, kept]
     which = np.arange(len(job.visits) * SLOTS * 2)
-    z = draw_normal(job.seed, result.population.numbers, Purpose.MEASUREMENT, which)
+    z = draw_normal(result.population.numbers, Purpose.MEASUREMENT, which, seed=job.seed)
     z = z.reshape(count, len(job.visits), SLOTS, 2)[:, kept]
     frames = list[pl.DataFrame]()
     for slot in range(SLOTS):
@@ -285,7 +286,7 @@ def _frame(
 def _labs(
     result: Result, names: NDArray[np.str_], kept: Sequence[int], seen: NDArray[np.bool_]
 ) -> pl.DataFrame:
-    """Labs on the days of scans: AFP, DCP, NLR as neutrophils and lymphocytes, ALBI as albumin and bilirubin."""
+    """Labs on the days of scans; NLR stands as its two cell counts, ALBI as albumin and bilirubin."""
     who, when = np.nonzero(seen)
     albumin, bilirubin = split_albi(result.output("albi")[:, kept], result.state("liver")[:, kept])
     lymphocytes = 1.5
@@ -359,7 +360,9 @@ def make_trajectories(result: Result) -> pl.DataFrame:
                 pl.DataFrame(
                     {
                         "patient_id": np.array(names)[who],
-                        "lesion_id": pl.Series([None if slot is None else f"L{slot + 1}"] * len(who), dtype=pl.String),
+                        "lesion_id": pl.Series(
+                            [None if slot is None else f"L{slot + 1}"] * len(who), dtype=pl.String
+                        ),
                         "day": result.days[who, when],
                         "quantity": [quantity.name] * len(who),
                         "value": values[who, when],

@@ -1,7 +1,7 @@
 """Simulate a cohort into a study folder: chunks to disk, an interrupted run goes on where it stopped.
 
-While a run is not finished, its folder holds ``.parts`` with a file for each finished chunk and table. The end puts them
-together, one table after another, without holding a table in memory.
+While a run is not finished, its folder holds ``.parts`` with a file for each finished chunk and table. The
+end puts them together, one table after another, without holding a table in memory.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ class Simulated:
     files
         Its files.
     count, unsolved, full
-        Patients; those whose equations could not be solved; those who had more new lesions than there are slots.
+        Patients; those whose equations could not be solved; those who had more new lesions than there are
+        slots.
     resumed
         Patients that an earlier, interrupted run had done.
     """
@@ -105,7 +106,8 @@ def simulate(
     out
         Folder; it must not exist, be empty, or hold an interrupted run of the same cohort.
     run
-        What runs ranges of patients and gives their results in any order; by default this machine, one after another.
+        What runs ranges of patients and gives their results in any order; by default this machine, one
+        after another.
     report
         Told of progress after each chunk.
 
@@ -151,7 +153,7 @@ def simulate(
 
 
 def describe(cohort: Cohort) -> str:
-    """A cohort as text: equal where results are."""
+    """Write a cohort as text: equal where results are."""
     return json.dumps(asdict(cohort), sort_keys=True, default=_plain, indent=1)
 
 
@@ -172,7 +174,9 @@ def _prepare(cohort: Cohort, out: Path) -> Path:
     job = parts / "job.json"
     if job.exists():
         if job.read_text(encoding="utf-8") != describe(cohort):
-            message = f"{out} holds an interrupted simulation with other options. Give them again, or another folder"
+            message = (
+                f"{out} holds an interrupted simulation with other options: give those, or another folder"
+            )
             raise ConfigError(message)
         return parts
     if out.exists() and any(out.iterdir()):
@@ -206,7 +210,7 @@ def _write_part(cohort: Cohort, result: Result, parts: Path, first: int) -> None
 
 
 def take_patients(result: Result, count: int) -> Result:
-    """The first patients of a result."""
+    """Take the first patients of a result."""
     people = result.population
     return replace(
         result,

@@ -1,8 +1,8 @@
 """Patients one after another, compiled: doses, visits, procedures and random events of each.
 
-A patient's course depends on nothing but the patient's own rows, so that results are equal bit by bit whatever
-the number of threads or the cut into chunks. `run_one` allocates nothing and is the same function on a GPU
-(`hccresist.overcome.cuda`).
+A patient's course depends on nothing but the patient's own rows, so that results are equal bit by bit
+whatever the number of threads or the cut into chunks. `run_one` allocates nothing and is the same function
+on a GPU (`hccresist.overcome.cuda`).
 
 This module imports Numba; import it only where patients are run.
 """
@@ -10,7 +10,7 @@ This module imports Numba; import it only where patients are run.
 # pyright: basic
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numba import njit
@@ -40,7 +40,7 @@ from hccresist.overcome.model.levels import (
     write_terms,
 )
 
-STAMP: Final = "2862c7ee0915b6a1"
+STAMP: Final = "ddaadeeab684c339"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 DEATH, DROPOUT, NEW = 0, 1, 2
 TACE, ABLATION, RESECTION = 0, 1, 2
@@ -56,151 +56,6 @@ _EFFECTOR = LESION_STATES.index("effector")
 _CELL_VOLUME, _ONE_CELL = _P["cell_volume"], _P["one_cell"]
 _TREG_RATIO, _MYELOID_RATIO = _P["treg_ratio"], _P["myeloid_ratio"]
 _CAPACITY_RATIO = LESION_PARAMETERS.index("capacity_ratio")
-
-
-class Plan(NamedTuple):
-    """What happens to patients, as arrays (n patients, D drugs, M doses, V visits, R procedures, K phases).
-
-    A row of an array with ``n|1`` rows holds for all patients where there is one row only.
-
-    Attributes
-    ----------
-    kinetics : (n, D, 10)
-        See `levels.KINETICS`.
-    weights : (D, effects)
-        Effects per mg/L.
-    offsets : (D + 1,)
-        Where each drug's doses start and end in `days` and `amounts`.
-    days, amounts : (M,)
-        Days since the drug's start; mg, mg/kg, or for an inflow mg/day from then on.
-    every_days, per_kg, inflow : (D,)
-        Dosing interval; whether amounts are per kg; whether the drug flows in evenly (1.0 or 0.0).
-    start, until, intensity : (n, D)
-        Day of the first dose, day from which none is given, factor on doses.
-    weight_kg : (n,)
-        Body weight.
-    taken : (n|1, M)
-        Whether each dose is taken (1) or missed (0).
-    visits : (n|1, V)
-        Days of the scans, increasing.
-    procedure_days, procedure_kinds, procedure_slots : (n|1, R)
-        Increasing days (infinite: none); TACE, ABLATION or RESECTION; a slot, ALL_LESIONS or LARGEST_LESION.
-    moments : (K + 1,)
-        Moments of the dosing interval, the last its end.
-    many
-        Whether the day has phases (tablets in the fast mode).
-    tolerances
-        Relative and absolute error of a step.
-    """
-
-    kinetics: Any
-    weights: Any
-    offsets: Any
-    days: Any
-    amounts: Any
-    every_days: Any
-    per_kg: Any
-    inflow: Any
-    start: Any
-    until: Any
-    intensity: Any
-    weight_kg: Any
-    taken: Any
-    visits: Any
-    procedure_days: Any
-    procedure_kinds: Any
-    procedure_slots: Any
-    moments: Any
-    many: Any
-    tolerances: Any
-
-
-class Patients(NamedTuple):
-    """Patients at the start of a run, as arrays (S slots for lesions).
-
-    Attributes
-    ----------
-    params : (n, PATIENT_PARAMS + S * LESION_PARAMS)
-        Parameters.
-    state : (n, PATIENT_SIZE + S * LESION_SIZE)
-        States at `begin`.
-    amounts : (n, D, 3)
-        Drug (mg) in blood, tissue and gut at `begin`.
-    lesions, baseline : (n,)
-        Lesions now, and at day zero: slots in use.
-    begin, end : (n,)
-        First and last day; hazards count from day zero, or from `begin` where that is later.
-    thresholds : (n, 2 + S)
-        Cumulative hazards at which death, dropout and each new lesion come.
-    """
-
-    params: Any
-    state: Any
-    amounts: Any
-    lesions: Any
-    baseline: Any
-    begin: Any
-    end: Any
-    thresholds: Any
-
-
-class Seen(NamedTuple):
-    """What is kept of a run; what was not reached stays as it was.
-
-    Attributes
-    ----------
-    shown : (n, V, outputs)
-        Outputs at the visits: patient, then slots.
-    path : (n, V, states)
-        States at the visits.
-    amounts : (n, V, D, 3)
-        Drug (mg) at the visits, before a dose of that day.
-    lesions : (n, V)
-        Slots in use at the visits.
-    events : (n, 2 + S)
-        Days of death, of dropout, and on which each slot's lesion came (those of baseline: not a number).
-    ended : (n,)
-        Day on which the run ended.
-    status : (n,)
-        `integrate.Status`, or FULL.
-    """
-
-    shown: Any
-    path: Any
-    amounts: Any
-    lesions: Any
-    events: Any
-    ended: Any
-    status: Any
-
-
-class Room(NamedTuple):
-    """Working arrays, one of each for a thread."""
-
-    work: Any
-    state: Any
-    effects: Any
-    drugs: Any
-    terms: Any
-    ripples: Any
-    pointers: Any
-
-
-def make_room(threads: int, *, states: int, drugs: int, effects: np.ndarray) -> Room:
-    """Make working arrays for so many threads; `effects` as `dosing.make_effects` gives them."""
-    from hccresist.overcome.model.integrate import WORK  # noqa: PLC0415
-    from hccresist.overcome.model.levels import SLOTS  # noqa: PLC0415
-    from hccresist.overcome.pk import PHASE_COUNT, TERMS  # noqa: PLC0415
-
-    return Room(
-        np.zeros((threads, WORK, states)),
-        np.zeros((threads, states)),
-        np.tile(effects, (threads, 1)),
-        np.zeros((threads, drugs, SLOTS)),
-        np.zeros((threads, drugs, TERMS, 2)),
-        np.zeros((threads, drugs, PHASE_COUNT + 1)),
-        np.zeros((threads, drugs), dtype=np.int64),
-    )
 
 
 @njit(cache=True, error_model="numpy")
@@ -353,8 +208,8 @@ def _find_largest(state, lesions, cell_volume):
 def treat_lesion(state, base, kind, kept, cell_volume):
     """Apply a procedure to one lesion.
 
-    `kept` are the shares left: by chemoembolisation of cells and of vessels, by ablation and by resection of cells.
-    Chemoembolisation and ablation leave dead tissue; resection takes it away.
+    `kept` are the shares left: by chemoembolisation of cells and of vessels, by ablation and by resection
+    of cells. Chemoembolisation and ablation leave dead tissue; resection takes it away.
     """
     cells = kept[0] if kind == TACE else kept[2] if kind == ABLATION else kept[3]
     vessels = kept[1] if kind == TACE else cells
@@ -386,7 +241,7 @@ def _apply(plan, patients, i, procedure, lesions, state):
 
 @njit(cache=True, error_model="numpy")
 def open_lesion(state, params, lesions):
-    """Put a new lesion into the next slot, with the clones that the patient has, well supplied, not infiltrated."""
+    """Put a new lesion into the next slot: with the patient's clones, well supplied, not infiltrated."""
     base, own = PATIENT_SIZE + lesions * LESION_SIZE, PATIENT_PARAMS + lesions * LESION_PARAMS
     cells = lesion_events(params, own)[0]
     for j in range(LESION_SIZE):
@@ -487,7 +342,7 @@ def run_one(plan, patients, i, seen, room, thread):
         )
         _pass(plan, i, gone, room, thread)
         t = stop if last < 0 and status == 0 else t + gone
-        if last == DEATH or last == DROPOUT:
+        if last in (DEATH, DROPOUT):
             seen.events[i, last] = t
             break
         if last == NEW:

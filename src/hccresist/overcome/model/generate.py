@@ -1,7 +1,8 @@
 """From the model text to the source of the kernel (`kernel_generated.py`).
 
 ``python -m hccresist.overcome.model.generate`` writes it anew; a test holds the committed file to the text.
-The kernel's functions allocate nothing; what tablets change within a day is computed phase by phase. Arrays are one-dimensional: patient first, then lesion after lesion.
+The kernel's functions allocate nothing; what tablets change within a day is computed phase by phase. Arrays
+are one-dimensional: patient first, then lesion after lesion.
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ COMPILED: Final = tuple(FOLDER / f"{name}.py" for name in ("integrate", "ensembl
 LEVELS: Final = FOLDER / "levels.py"
 _WIDTH: Final = 104
 LANES: Final = PHASE_COUNT + 4 - PHASE_COUNT % 4
-"""Length of a column of `exposures`: the phases, the moment before a dose, and room to make it a multiple of four."""
+"""Length of a column of `exposures`: phases, the moment before a dose, and room up to a multiple of four."""
 _ELEMENT: Final = re.compile(r"\b[epy]\[[^\]]*\]")
 _JIT: Final = "@njit(cache=True, error_model='numpy', fastmath=FAST)"
 
 _HEAD: Final = '''"""Kernel of the virtual patient: written by `generate` from the model text; do not edit.
 
-Arrays (`state`, `params`, `out`) are float64, one-dimensional; patient first, then each lesion. `exposures` has
-COLUMNS columns of LANES numbers, one after another: a number for each phase of the day, and one for the moment before a
-dose; columns are the drug effects; rate and value of the state that swings within the day; sums over lesions; rates of the
-states; from SHARES the weights of the phases; from SPREAD, a column for each phase, the swing that a rate brings about.
+Arrays (`state`, `params`, `out`) are float64, one-dimensional; patient first, then each lesion.
+`exposures` has COLUMNS columns of LANES numbers, one after another: a number for each phase of the day,
+and one for the moment before a dose; columns are the drug effects; rate and value of the state that swings
+within the day; sums over lesions; rates of the states; from SHARES the weights of the phases; from SPREAD, a
+column for each phase, the swing that a rate brings about.
 """
 
 # ruff: noqa
@@ -105,7 +107,7 @@ def _column(model: Model, number: int) -> str:
 
 
 def _columns(model: Model) -> dict[str, int]:
-    """Where the columns behind the drug effects start, and how many there are in all, the effects not counted."""
+    """Where the columns behind the drug effects start, and where they end."""
     sums = 2
     rates = sums + len(model.patient.sums)
     shares = rates + max(len(model.lesion.states), len(model.patient.states))
@@ -157,7 +159,8 @@ class _Body:
     def day(self) -> Iterator[str]:
         """Lines that find means over the phases of the day; what is the same all day is computed once.
 
-        Loops over phases have a fixed length and touch no array but `e`, so that the compiler makes them vectors.
+        Loops over phases have a fixed length and touch no array but `e`, so that the compiler makes them
+        vectors.
         """
         daily, rules = self._daily(), self._rules()
         yield from _packed([*self._loads(rules), *self._sets([r for r in rules if r not in daily])])
@@ -167,9 +170,9 @@ class _Body:
         moving = [(i, write) for i, write in enumerate(self.writes) if _moves(write, daily)]
         inner = [f"{self.module.ripple} = {_column(self.model, 1)}"] if self.module.ripple else []
         inner += self._sets([rule for rule in rules if rule in daily])
+        share = _column(self.model, at["shares"])
         inner += [
-            f"{_column(self.model, at['rates'] + i)} = {_column(self.model, at['shares'])} * ({self._text(write)})"
-            for i, write in moving
+            f"{_column(self.model, at['rates'] + i)} = {share} * ({self._text(write)})" for i, write in moving
         ]
         yield from _hoisted([*inner, *self._add()])
         yield f"    {' = '.join(f'r{i}' for i, _ in moving)} = 0.0"
@@ -291,7 +294,7 @@ def _moves(write: Formula | str, daily: frozenset[str]) -> bool:
 
 
 def _lesion(model: Model, writes: Sequence[Formula | str]) -> _Body:
-    """What a function on one lesion computes, with what it adds to the sums."""
+    """Say what a function on one lesion computes, and what it adds to the sums."""
     shared, local = _places(model)
     states = {name: f"y[b + {i}]" for i, name in enumerate(model.lesion.states)}
     places = shared | local | {name: f"y[{i}]" for i, name in enumerate(model.patient.states)}
@@ -300,7 +303,7 @@ def _lesion(model: Model, writes: Sequence[Formula | str]) -> _Body:
 
 
 def _patient(model: Model, writes: Sequence[Formula | str]) -> _Body:
-    """What a function on the patient computes, given the sums over lesions."""
+    """Say what a function on the patient computes, given the sums over lesions."""
     states = {name: f"y[{i}]" for i, name in enumerate(model.patient.states)}
     sums = {name: _column(model, 2 + i) for i, name in enumerate(model.patient.sums)}
     return _Body(model, model.patient, _places(model)[0] | sums, states, writes)
@@ -373,9 +376,9 @@ def write_kernel(model: Model) -> str:
     -------
     str
         Python source with ``steady(state, params, exposures, out)``, which writes the rates of all
-        states into `out`; ``day``, of the same arguments, which writes their means over the phases of the day (only
-        what tablets change within the day is computed for each phase); and ``outputs``, which writes the outputs at
-        the moment before a dose.
+        states into `out`; ``day``, of the same arguments, which writes their means over the phases of the
+        day (only what tablets change within the day is computed for each phase); and ``outputs``, which
+        writes the outputs at the moment before a dose.
     """
     lesion, patient = model.lesion, model.patient
     lines = [_HEAD, *_sizes(model), "", *_functions(model)]
@@ -395,7 +398,9 @@ def write_kernel(model: Model) -> str:
     lines += ["", *_loop(model, name="steady", sizes=size, more="", what=what)]
     what = "Rates of all states as means over the day, into `out` (as long as `state`)."
     lines += ["", *_loop(model, name="day", sizes=size, more="", what=what)]
-    what = "Outputs before a dose, into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN); `many`: phases of the day."
+    what = (
+        "Outputs before a dose into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN); `many`: a day of phases."
+    )
     size = ("PATIENT_SHOWN", "LESION_SHOWN")
     lines += ["", *_loop(model, name="outputs", sizes=size, more="many, ", what=what)]
     return "\n".join(lines) + "\n"
@@ -411,7 +416,7 @@ def write_stamp(source: str, before: str) -> str:
 
 
 def write_all(kernel: str) -> dict[Path, str]:
-    """Sources of the kernel and of the modules that have it in them, by file."""
+    """Write the kernel and the stamps of the modules that have it in them; sources by file."""
     found = {KERNEL: kernel}
     before = kernel + LEVELS.read_text(encoding="utf-8")
     for file in COMPILED:

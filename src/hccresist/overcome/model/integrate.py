@@ -3,10 +3,10 @@
 This module imports Numba; import it only where patients are run.
 
 Between two stops a drug's concentration is a sum of up to `TERMS` exponentials (a constant has rate zero),
-which is exact for linear kinetics. Tablets may be given as a few phases of the day, each with a ripple above or
-below that sum: rates are then the mean over the phases, so that it is the effect that is averaged and not the
-concentration. A stop is needed where a coefficient changes: doses, holds, procedures. Between stops a run halts
-where a cumulative hazard crosses its threshold.
+which is exact for linear kinetics. Tablets may be given as a few phases of the day, each with a ripple
+above or below that sum: rates are then the mean over the phases, so that it is the effect that is averaged
+and not the concentration. A stop is needed where a coefficient changes: doses, holds, procedures. Between
+stops a run halts where a cumulative hazard crosses its threshold.
 
 References
 ----------
@@ -49,7 +49,7 @@ HAZARDS: Final = tuple(
 )
 """Cumulative hazards among the states, in the order of their thresholds."""
 _NEAR: Final = 1e-9  # of a step: where a hazard's crossing is as good as at the end
-STAMP: Final = "2dda3967d58264ae"
+STAMP: Final = "2c92eca6b5c60d17"
 """Digest of the kernel, written by `generate`: Numba's cache of this file looks at no other file."""
 WORK: Final = 9
 """Rows of the working array that a run needs."""
@@ -66,36 +66,48 @@ class Status(IntEnum):
     STEP_TOO_SMALL = 2
 
 
+@njit(cache=True, error_model="numpy")
+def _find_level(day, terms):
+    """Level of one drug without its ripple."""
+    level = 0.0
+    for term in range(TERMS):
+        size, rate = terms[term, 0], terms[term, 1]
+        if rate == 0.0:
+            level += size
+        elif abs(size) > _NOTHING:
+            level += size * exp(-rate * day)
+    return level
+
+
+@njit(cache=True, error_model="numpy", fastmath=FAST)
+def _add_effect(effects, j, weight, level, ripples, many):
+    """Add one effect of one drug."""
+    first = LANES * j
+    if many and j >= SATURATING:
+        for k in range(PHASE_COUNT + 1):
+            effects[first + k] += weight * max(level + ripples[k], 0.0)
+    else:
+        effects[first] += weight * max(level, 0.0)
+        effects[first + PHASE_COUNT] += weight * max(level + ripples[PHASE_COUNT], 0.0)
+
+
 @njit(cache=True, error_model="numpy", fastmath=FAST)
 def find_effects(day, terms, ripples, many, weights, effects):
     """Find what the drugs do `day` days after the last stop, phase by phase, into `effects`.
 
-    `terms` is drugs × TERMS × (amplitude, rate per day); `ripples` is drugs × (phases + 1): what a phase of the day
-    adds to the level, the last the moment before a dose; `weights` is drugs × effects: one over the half-effect
-    level; for efflux: affinity over the EC50 of killing, so that a mixture has the mean affinity. `many` says whether
-    the day has phases; without, the first and last stand for all. `effects` is as the kernel takes it.
+    `terms` is drugs × TERMS × (amplitude, rate per day); `ripples` is drugs × (phases + 1): what a phase of
+    the day adds to the level, the last the moment before a dose; `weights` is drugs × effects: one over the
+    half-effect level; for efflux: affinity over the EC50 of killing, so that a mixture has the mean
+    affinity. `many` says whether the day has phases; without, the first and last stand for all. `effects`
+    is as the kernel takes it.
     """
     for j in range(_EFFECTS * LANES):
         effects[j] = 0.0
     for drug in range(weights.shape[0]):
-        level = 0.0
-        for term in range(TERMS):
-            size, rate = terms[drug, term, 0], terms[drug, term, 1]
-            if rate == 0.0:
-                level += size
-            elif abs(size) > _NOTHING:
-                level += size * exp(-rate * day)
+        level = _find_level(day, terms[drug])
         for j in range(_EFFECTS):
-            weight = weights[drug, j]
-            if weight == 0.0:
-                continue
-            first = LANES * j
-            if many and j >= SATURATING:
-                for k in range(PHASE_COUNT + 1):
-                    effects[first + k] += weight * max(level + ripples[drug, k], 0.0)
-            else:
-                effects[first] += weight * max(level, 0.0)
-                effects[first + PHASE_COUNT] += weight * max(level + ripples[drug, PHASE_COUNT], 0.0)
+            if weights[drug, j] > 0.0:
+                _add_effect(effects, j, weights[drug, j], level, ripples[drug], many)
     for j in range(SATURATING):
         effects[LANES * j] /= 1.0 + effects[LANES * j]
     for k in range(PHASE_COUNT + 1):
@@ -131,7 +143,7 @@ def take_step(day, size, state, params, terms, ripples, many, weights, work, eff
     The rates at the new state stand in ``work[6]`` afterwards (first same as last).
     """
     n = state.size
-    k, y = work, work[7]
+    k, y = work, work[7, :n]
     for j in range(n):
         y[j] = state[j] + size * 0.161 * k[0, j]
     find_rates(day + 0.161 * size, y, params, terms, ripples, many, weights, effects, k[1])
@@ -207,8 +219,8 @@ def find_crossing(size, state, work, thresholds):
     Returns
     -------
     tuple
-        Index of the hazard (-1: none) and the share of the step at which it crosses: root of the cubic through
-        both ends and their rates, by bisection.
+        Index of the hazard (-1: none) and the share of the step at which it crosses: root of the cubic
+        through both ends and their rates, by bisection.
     """
     first, share = -1, 2.0
     for h in range(len(HAZARDS)):

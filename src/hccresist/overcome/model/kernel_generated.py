@@ -1,9 +1,10 @@
 """Kernel of the virtual patient: written by `generate` from the model text; do not edit.
 
-Arrays (`state`, `params`, `out`) are float64, one-dimensional; patient first, then each lesion. `exposures` has
-COLUMNS columns of LANES numbers, one after another: a number for each phase of the day, and one for the moment before a
-dose; columns are the drug effects; rate and value of the state that swings within the day; sums over lesions; rates of the
-states; from SHARES the weights of the phases; from SPREAD, a column for each phase, the swing that a rate brings about.
+Arrays (`state`, `params`, `out`) are float64, one-dimensional; patient first, then each lesion.
+`exposures` has COLUMNS columns of LANES numbers, one after another: a number for each phase of the day,
+and one for the moment before a dose; columns are the drug effects; rate and value of the state that swings
+within the day; sums over lesions; rates of the states; from SHARES the weights of the phases; from SPREAD, a
+column for each phase, the swing that a rate brings about.
 """
 
 # ruff: noqa
@@ -447,7 +448,7 @@ def day(state, params, exposures, out):
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def outputs(state, params, exposures, many, out):
-    """Outputs before a dose, into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN); `many`: phases of the day."""
+    """Outputs before a dose into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN); `many`: a day of phases."""
     for j in range(240, 320):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):

@@ -130,7 +130,7 @@ class Model:
         return tuple(q.name for q in self.quantities if q.kind == "event")
 
     def daily(self, module: Module, *, beside: Sequence[str] = ()) -> frozenset[str]:
-        """Rules of a module that change within a day, with what makes them do so: drug effects, and names `beside`."""
+        """Rules of a module that change within a day, with what makes them: drug effects, names `beside`."""
         found = {exposure.name for exposure in self.exposures if exposure.course == "daily"} | {*beside}
         for name, formula in module.rules.items():
             if found.intersection(formula.names):

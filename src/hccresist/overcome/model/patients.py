@@ -33,8 +33,8 @@ class Drugs:
     terms
         shape = (n_intervals, n_drugs, TERMS, 2): amplitude (mg/L) and rate (1/day) after a stop.
     ripples
-        shape = (n_intervals, n_drugs, n_phases + 1): what each phase of the day, and last the moment before a dose,
-        adds to the level (mg/L).
+        shape = (n_intervals, n_drugs, n_phases + 1): what each phase of the day, and last the moment before
+        a dose, adds to the level (mg/L).
     weights
         shape = (n_drugs, n_effects): effect per concentration.
     every_days
@@ -162,7 +162,7 @@ def make_drugs(effects: Mapping[str, float] | None = None, *, intervals: int = 1
 
 
 def make_effects(every_days: float) -> Array:
-    """Working array of drug effects for the kernel, with weights and swing of phases of so many days; one-dimensional."""
+    """Make the kernel's array of drug effects, with weights and swing of phases of so many days."""
     from hccresist.overcome.model import kernel_generated as kernel  # noqa: PLC0415  (loads Numba)
 
     found = np.zeros((kernel.COLUMNS, kernel.LANES))

@@ -1,7 +1,7 @@
-"""Untreated patients at given lesion sizes, compiled: the make-up of a growing lesion, some weeks before day zero.
+"""Untreated patients at given lesion sizes, compiled: the make-up of a growing lesion before day zero.
 
-The make-up (vessels, infiltrate, dead tissue, memory) is found by growing the lesions untreated and scaling them
-back to their sizes until it no longer changes.
+The make-up (vessels, infiltrate, dead tissue, memory) is found by growing the lesions untreated and scaling
+them back to their sizes until it no longer changes.
 
 This module imports Numba; import it only where patients are run.
 """
@@ -28,7 +28,7 @@ from hccresist.overcome.model.kernel_generated import (
     PATIENT_STATES,
 )
 
-STAMP: Final = "91a77d5e2fae1285"
+STAMP: Final = "bb5f3e2204941feb"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 ROUND_DAYS: Final = 60.0
 """Days that lesions grow before they are scaled back."""
@@ -36,6 +36,7 @@ ROUNDS: Final = 12
 """Most rounds; fewer where nothing changes by more than a thousandth."""
 _LEAST_ROUNDS: Final = 4
 _SETTLED: Final = 1e-3
+_ONE_PHASE: Final = False
 _CELL_STATES: Final = LESION_STATES.index("autophagy")
 _VOLUME: Final = LESION_OUTPUTS.index("whole_volume")
 _P: Final = {name: i for i, name in enumerate(PATIENT_PARAMETERS)}
@@ -83,7 +84,7 @@ def _scale(state, slot, factor):
 
 @njit(cache=True, error_model="numpy")
 def _seeded(params, state, growth, cells):
-    """Micrometastatic cells seeded since the first cell, the tumour having grown at its present rate (1/day)."""
+    """Micrometastatic cells seeded since the first cell, had the tumour grown at its present rate (1/day)."""
     rate = params[_MET_GROWTH] - params[_MET_KILL] * state[_BLOOD] - growth
     seeded = params[_SEED] * (1.0 + params[_EMT]) * cells
     days = log(max(cells, 1e-9) / 1e-9) / max(growth, 1e-4)
@@ -119,14 +120,14 @@ def _round(params, diameters, lesions, tolerances, growth, state, work, shown, e
         params,
         terms,
         ripples,
-        False,
+        _ONE_PHASE,
         weights,
         tolerances,
         never,
         work,
         effects,
     )
-    show(0.0, state[:size], params, terms, ripples, False, weights, effects, shown)
+    show(0.0, state[:size], params, terms, ripples, _ONE_PHASE, weights, effects, shown)
     change = abs(state[_MEMORY] - memory) / (memory + 1e-9)
     for slot in range(lesions):
         now = shown[PATIENT_SHOWN + slot * LESION_SHOWN + _VOLUME]

@@ -60,9 +60,10 @@ def plot_trajectories(trajectories: pl.DataFrame) -> Figure | None:
         key="simulated-sizes",
         title=f"Change of size of {words.plural(count, 'simulated patient')}",
         heading="",
-        caption=f"Without measurement error; lines end with the patient's follow-up and are cut at {HIGHEST:g} %. "
+        caption="Without measurement error. Lines end with the patient's follow-up "
+        f"and are cut at {HIGHEST:g} %. "
         "Simulated: research only.",
-        alt=f"Lines of {words.plural(count, 'simulated patient')}: change of the sum of diameters over time, whole and viable.",
+        alt=f"Lines of {words.plural(count, 'simulated patient')}: sum of diameters, whole and viable.",
         data=data,
         svg=draw(
             simulated.chart_sizes([title for _, title in PANELS], longest=float(data["day"].max() or 0.0)),  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ from hccresist.report.figures.figure import WIDTH, month_axis
 
 
 def chart_sizes(panels: Sequence[str], *, longest: float) -> Any:  # noqa: ANN401
-    """Return a panel for each of `panels`, a line a patient, from rows ``patient_id``, ``day``, ``panel``, ``change``."""
+    """Return panels with a line a patient, from rows ``patient_id``, ``day``, ``panel``, ``change``."""
     ticks, label = month_axis(longest)
     x = alt.X("day:Q", title="Months since start of treatment").axis(values=ticks, labelExpr=label)
     charts = []
