@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from hccresist.overcome.model import ensemble
+from hccresist.overcome.model import arrays, ensemble
 from hccresist.overcome.model import kernel_generated as kernel
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.model.patients import make_effects, make_parameters, start_state
@@ -41,7 +41,7 @@ def make_patients(count, *, end, drugs=0, begin=0.0, numbers=None, thresholds=No
         params[i], start = _one(int(number), tuple(sorted(values.items())))
         state[i, : start.size] = start
     lesions = np.full(count, len(BASELINE))
-    return ensemble.Patients(
+    return arrays.Patients(
         params=params,
         state=state,
         amounts=np.zeros((count, drugs, 3)),
@@ -55,7 +55,7 @@ def make_patients(count, *, end, drugs=0, begin=0.0, numbers=None, thresholds=No
 
 def make_seen(count, *, visits, drugs):
     """Arrays that a run writes into: not a number where nothing is written."""
-    return ensemble.Seen(
+    return arrays.Seen(
         shown=np.full((count, visits, SHOWN), np.nan),
         path=np.full((count, visits, STATES), np.nan),
         amounts=np.full((count, visits, drugs, 3), np.nan),
@@ -69,7 +69,7 @@ def make_seen(count, *, visits, drugs):
 def make_room(plan, *, threads=1):
     """Working arrays for a plan."""
     longest = float(np.max(plan.every_days * plan.inflow, initial=0.0))
-    return ensemble.make_room(
+    return arrays.make_room(
         threads, states=STATES, drugs=plan.weights.shape[0], effects=make_effects(longest)
     )
 
