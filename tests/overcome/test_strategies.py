@@ -78,8 +78,7 @@ def test_ctnnb1_mutant_before_a_checkpoint_inhibitor() -> None:
     alone = pick(rows, "S112")  # an antibody against PD-1 alone, first line
     assert alone["match"] < 0
     assert "alteration CTNNB1" in alone["against"]
-    assert "HDR0094" in alone["against"]
-    assert "HDR0005 (PMID:31186238)" in alone["against"]
+    assert "HDR0094 (DOI:10.3389/fimmu.2021.759565); so do HDR0005" in alone["against"]
     assert "Contested by" in alone["against"]
     assert "HDR0216" in alone["against"]
     kinase = pick(rows, "S42")  # a kinase inhibitor, first line, of the same strength of evidence

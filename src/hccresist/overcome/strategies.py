@@ -257,17 +257,15 @@ def _row_of_patient(
 ) -> Row:
     strategy = one.strategy
     support = look.support[strategy.strategy_id]
-    tumour = look.tumours.get(situation.patient_id)
     gain = look.gains.get((situation.patient_id, strategy.strategy_id))
     held = hold_contraindications(strategy, situation, look.drug_classes)
-    looked = could_be_seen(strategy, tumour)
     return (
         _row(look, one, rank=rank)
         | _columns_of_gain(gain)
         | {
             "patient_id": situation.patient_id,
             "addresses": _name_addressed(strategy, found=match.found > 0),
-            "why": tell_why(strategy, match, support, fit=fit, looked=looked),
+            "why": tell_why(strategy, match, support, fit=fit),
             "against": tell_against(strategy, match, support, fit=fit),
             "contraindications": tell_contraindications(
                 strategy, held, same_class=find_same_class(strategy, situation, look.drug_classes)

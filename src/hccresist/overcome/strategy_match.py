@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from hccresist.explain.evidence_tables import LEVELS
 from hccresist.explain.knowledge import EvidenceBase
 from hccresist.overcome.strategy_evidence import overlap_drugs
 from hccresist.overcome.strategy_patients import Situation
@@ -95,7 +96,7 @@ class Matcher:
             for speech in tumour.speeches
             if speech.resists and (strength := tumour.strength_of(speech.feature))
         ]
-        ranked = sorted((one for one in told if one[0] > 0), key=lambda one: (-one[0], one[1].record_id))
+        ranked = sorted((one for one in told if one[0] > 0), key=_rank_speech)
         return (ranked[0][0] if ranked else 0.0), tuple(speech for _, speech in ranked)
 
     def _list_opponents(self, speeches: Iterable[Speech]) -> tuple[str, ...]:
@@ -122,6 +123,12 @@ class Matcher:
         if speech.record_id in self._contested:
             weight *= weigh("strength", "contested")
         return weight
+
+
+def _rank_speech(told: tuple[float, Speech]) -> tuple[float, int, str]:
+    """Put the heaviest first, then the better level, then by record."""
+    weight, speech = told
+    return -weight, LEVELS.index(speech.level), speech.record_id
 
 
 def _find_opponents(base: EvidenceBase) -> dict[str, frozenset[str]]:

@@ -56,9 +56,9 @@ _DISEASES: Final = {
 }
 
 
-def tell_why(strategy: Strategy, match: Match, support: Support, *, fit: Fit, looked: bool) -> str:
+def tell_why(strategy: Strategy, match: Match, support: Support, *, fit: Fit) -> str:
     """Return why a strategy ranks where it does."""
-    parts = [tell_evidence(strategy), _tell_fit(strategy, fit), _tell_match(strategy, match, looked=looked)]
+    parts = [tell_evidence(strategy), _tell_fit(strategy, fit), _tell_match(strategy, match)]
     if match.aetiology and match.found:
         parts.append(_DISEASES[match.aetiology].format(strategy.aetiology.upper()))
     parts.append(_tell_support(support))
@@ -67,7 +67,7 @@ def tell_why(strategy: Strategy, match: Match, support: Support, *, fit: Fit, lo
 
 def tell_evidence(strategy: Strategy) -> str:
     """Return how far a strategy was tried, and what became of it."""
-    trial = f" ({strategy.trial_id})" if strategy.trial_id else ""
+    trial = f", {strategy.trial_id}" if strategy.trial_id else ""
     aim = f"; aim: {strategy.primary_aim}" if strategy.primary_aim and strategy.kind != "preclinical" else ""
     return f"{_capital(strategy.stage)}{trial}, {_LINES[strategy.line]}: {_OUTCOMES[strategy.outcome]}{aim}."
 
@@ -79,15 +79,12 @@ def _tell_fit(strategy: Strategy, fit: Fit) -> str:
     return f"Counts {fit.factor:g} of its weight: {reasons}."
 
 
-def _tell_match(strategy: Strategy, match: Match, *, looked: bool) -> str:
-    if match.sign is not None:
-        targets = ", ".join(map(str, strategy.targets))
-        return _HOW[match.how].format(match.sign.words, targets)
-    if not strategy.aims:
+def _tell_match(strategy: Strategy, match: Match) -> str:
+    """Return what is on and addressed; where nothing is, the factor says so."""
+    if match.sign is None:
         return ""
-    if not looked:
-        return "Nothing was measured by which to tell whether what it addresses is on."
-    return "Nothing that it addresses was found on here."
+    targets = ", ".join(map(str, strategy.targets))
+    return _HOW[match.how].format(match.sign.words, targets)
 
 
 def _tell_support(support: Support) -> str:
