@@ -27,7 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "overcome"))
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bench_exact import DAYS, MOST_LESIONS, VISITS, arrays, draw_patient
+from bench_exact import DAYS, MOST_LESIONS, VISITS, arrays, digest_model, draw_patient
 from binding_oracle import STEPS, BindingOracle, mended_text
 from roadrunner_oracle import Dosed, Oracle
 
@@ -173,7 +173,8 @@ def main() -> None:
     first, _, last = given.patients.partition(":")
     given.cache.mkdir(parents=True, exist_ok=True)
     rows = fill(range(int(first), int(last)), given.cache, minutes=given.minutes)
-    text = json.dumps({"limits": LIMITS, "days": DAYS, "summary": summarise(rows)}, indent=2)
+    result = {"model": digest_model(), "limits": LIMITS, "days": DAYS, "summary": summarise(rows)}
+    text = json.dumps(result, indent=2)
     print(text)
     if given.results:
         given.results.write_text(text + "\n", encoding="utf-8")

@@ -42,7 +42,7 @@ from hccresist.overcome.dosing import (
     read_drugs,
 )
 from hccresist.overcome.engine import run_plan
-from hccresist.overcome.model.ensemble import Patients
+from hccresist.overcome.model.arrays import Patients
 from hccresist.overcome.model.levels import KINETICS
 from hccresist.overcome.model.parameters import read_model, read_parameters
 from hccresist.overcome.model.patients import make_parameters, run_patient, start_state
