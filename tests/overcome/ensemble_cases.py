@@ -10,6 +10,7 @@ from hccresist.overcome.model import arrays, ensemble
 from hccresist.overcome.model import kernel_generated as kernel
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.model.patients import make_effects, make_parameters, start_state
+from hccresist.overcome.population import SLOTS as MOST
 
 SLOTS = 5
 """Slots for lesions: three at baseline, room for two new ones."""
@@ -50,6 +51,17 @@ def make_patients(count, *, end, drugs=0, begin=0.0, numbers=None, thresholds=No
         begin=np.full(count, float(begin)),
         end=np.full(count, float(end)),
         thresholds=np.full((count, 2 + SLOTS), np.inf) if thresholds is None else thresholds,
+    )
+
+
+def widen(patients):
+    """The same patients with as many slots as populations have."""
+    count, more = patients.begin.size, MOST - SLOTS
+    local = patients.params[:, -kernel.LESION_PARAMS :]
+    return patients._replace(
+        params=np.hstack([patients.params, *[local] * more]),
+        state=np.hstack([patients.state, np.zeros((count, more * kernel.LESION_SIZE))]),
+        thresholds=np.hstack([patients.thresholds, np.full((count, more), np.inf)]),
     )
 
 

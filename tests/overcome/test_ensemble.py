@@ -17,6 +17,7 @@ from ensemble_cases import (
     output,
     run,
     state,
+    widen,
 )
 
 from hccresist.overcome.dosing import (
@@ -36,7 +37,6 @@ from hccresist.overcome.model.levels import KINETICS
 from hccresist.overcome.model.patients import run_patient
 from hccresist.overcome.pk import Doses, Kinetics, find_course
 from hccresist.overcome.plan import Given, Procedure, make_plan
-from hccresist.overcome.population import SLOTS as MOST
 
 DAYS = 168.0
 VISITS = np.arange(0.0, DAYS + 1, 42.0)
@@ -461,12 +461,7 @@ def test_a_patient_who_cannot_be_solved_is_told_and_the_others_are_unharmed(doze
 def test_the_engine_runs_the_same_on_any_number_of_threads() -> None:
     """Through `engine.run_plan`, which wants as many slots as populations have."""
     plan, few = plan_of(["sorafenib"], count=30), make_patients(30, end=DAYS, drugs=1, numbers=[0, 1, 2] * 10)
-    more = MOST - SLOTS
-    patients = few._replace(
-        params=np.hstack([few.params, *[few.params[:, -kernel.LESION_PARAMS :]] * more]),
-        state=np.hstack([few.state, np.zeros((30, more * kernel.LESION_SIZE))]),
-        thresholds=np.hstack([few.thresholds, np.full((30, more), np.inf)]),
-    )
+    patients = widen(few)
     one, three = (run_plan(plan, patients, threads=threads) for threads in (1, 3))
     assert same(one, three)
     assert np.array_equal(one.path[:, :, :STATES], run(plan, few).path, equal_nan=True)

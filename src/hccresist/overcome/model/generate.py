@@ -21,7 +21,7 @@ from hccresist.overcome.model.text import FOLDER, Formula, Module
 from hccresist.overcome.pk import PHASE_COUNT
 
 KERNEL: Final = FOLDER / "kernel_generated.py"
-COMPILED: Final = tuple(FOLDER / f"{name}.py" for name in ("integrate", "ensemble", "settle"))
+COMPILED: Final = tuple(FOLDER / f"{name}.py" for name in ("integrate", "ensemble", "settle", "cuda_kernel"))
 """Modules that Numba compiles, each with the ones before it in it."""
 LEVELS: Final = FOLDER / "levels.py"
 _WIDTH: Final = 104
