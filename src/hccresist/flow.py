@@ -311,6 +311,7 @@ class _Run:
         if self.done("outcomes"):
             study, made = self.study(), self.tables()
             self._write("outcomes", steps.list_summaries(study, made, landmark_days=self.landmark_days))
+            self._write("outcomes", steps.list_published(study, self.tables()))
 
     def explain(self) -> None:
         """Write which mechanisms are on, what is known of them, and what goes with the outcome."""

@@ -112,6 +112,19 @@ def _summarise(
     return pl.concat([summary, compared]).sort(SurvivalSummary.primary_key())
 
 
+def list_published(
+    study: Study, made: Mapping[str, pl.DataFrame]
+) -> dict[str, Callable[[], pl.DataFrame]]:
+    """Return the work of the table that sets the study beside published trials, where it can be made."""
+    from hccresist.outcomes.published_comparison import compare_with_published  # noqa: PLC0415
+
+    treated = {"treatments", "procedures"} & set(study.tables)
+    if not treated or not {"rates", "survival_summary"} & set(made):
+        return {}
+    own = {"rates": made.get("rates"), "survival": made.get("survival_summary")}
+    return {"published_comparison": lambda: compare_with_published(study, **own)}
+
+
 def list_explanation(
     study: Study,
     made: Mapping[str, pl.DataFrame],

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 TERMS: Final = 4
 """Exponential terms of one drug between two stops: steady part, two compartments, gut."""
-SPLIT_ERROR: Final = 0.001
+SPLIT_ERROR: Final = 0.0003
 """Relative error of the level within a piece above which it is split (clearance that changes over time)."""
 _DENSE: Final = 3.0
 SPLIT_DAYS: Final = 3.5

@@ -31,7 +31,7 @@ from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
 
 Array = NDArray[np.float64]
 
-TOLERANCES: Final = {"fast": (1e-3, 1e-7), "exact": (1e-6, 1e-10)}
+TOLERANCES: Final = {"fast": (1e-3, 1e-7), "exact": (1e-7, 1e-10)}
 """Relative and absolute error of a step in each mode."""
 KINDS: Final = ("tace", "ablation", "resection")
 """Procedures that act on lesions, in the order of the kernel's codes."""
@@ -144,7 +144,7 @@ def make_plan(
     procedures
         Procedures on lesions.
     mode
-        ``fast``: tablets as phases of the day, relative error of a step 1e-3; ``exact``: dose by dose, 1e-6.
+        ``fast``: tablets as phases of the day, relative error of a step 1e-3; ``exact``: dose by dose, 1e-7.
 
     Raises
     ------

@@ -31,22 +31,22 @@ PATIENT_PARAMETERS = (
     'bypass_off', 'bypass_vessels', 'bypass_rescue', 'addiction_max', 'stasis_max', 'tolerance',
     'tolerant_cost', 'tolerance_return', 'autophagy_on', 'autophagy_off', 'autophagy_cover',
     'apoptosis_max', 'ferroptosis_max', 'er_drug', 'er_limit', 'er_death_max', 'upr_on', 'upr_off',
-    'upr_gain', 'upr_cover', 'interferon_half', 'pdl1_fold', 'pdl2_ratio', 'brake_half',
-    'lactate_hypoxia', 'treg_power', 'myeloid_half', 'myeloid_power', 'cd8_kill_max', 'contact',
-    'nk_kill_max', 'traffic', 'traffic_half', 'door_half', 'door_vegf', 'crowd_ratio', 'nutrient_half',
-    'exhaustion_rate', 'effector_death', 'exhausted_death', 'treg_ratio', 'treg_rate', 'treg_hypoxia',
-    'treg_cap', 'treg_depletion', 'myeloid_ratio', 'myeloid_rate', 'myeloid_hypoxia', 'spare_ratio',
-    'debris_clear', 'oedema_volume', 'oedema_rate', 'enhancement_half', 'antigen_half', 'prime_rate',
-    'prime_ctla4', 'memory_share', 'memory_output', 'memory_base', 'memory_expansion', 'memory_cap',
-    'memory_death', 'blood_death', 'tone_base', 'tone_burden', 'tone_half', 'tone_rate', 'nlr_unit',
-    'afp_rate', 'afp_loss', 'dcp_rate', 'dcp_loss', 'liver_repair', 'liver_best', 'liver_burden',
-    'liver_half', 'liver_toxicity', 'albi_best', 'albi_slope', 'seed_rate', 'micromet_growth',
-    'micromet_kill', 'new_lesion_rate', 'death_rate', 'death_burden', 'death_growth', 'death_floor',
-    'dropout_rate', 'dropout_toxicity', 'new_mm', 'tace_embolised', 'ablation_left', 'resection_left',
-    'h_tam', 'h_abc', 'h_bypass', 'h_autophagy', 'h_apoptosis', 'h_ferroptosis', 'h_upr', 'h_pdl1',
-    'h_lactate', 'h_nutrient', 'h_nk', 'h_exhaustion', 'h_treg', 'h_mdsc', 'h_presentation',
-    'h_mutation', 'h_tolerance', 'h_stem', 'h_emt', 'h_hyper_treg', 'h_hyper_growth', 'h_oedema',
-    'h_aetiology'
+    'upr_gain', 'upr_cover', 'interferon_half', 'pdl1_fold', 'pdl2_ratio', 'pd1_total', 'pdl1_base',
+    'dissociation_pdl1', 'dissociation_pdl2', 'brake_half', 'lactate_hypoxia', 'treg_power',
+    'myeloid_half', 'myeloid_power', 'cd8_kill_max', 'contact', 'nk_kill_max', 'traffic',
+    'traffic_half', 'door_half', 'door_vegf', 'crowd_ratio', 'nutrient_half', 'exhaustion_rate',
+    'effector_death', 'exhausted_death', 'treg_ratio', 'treg_rate', 'treg_hypoxia', 'treg_cap',
+    'treg_depletion', 'myeloid_ratio', 'myeloid_rate', 'myeloid_hypoxia', 'spare_ratio', 'debris_clear',
+    'oedema_volume', 'oedema_rate', 'enhancement_half', 'antigen_half', 'prime_rate', 'prime_ctla4',
+    'memory_share', 'memory_output', 'memory_base', 'memory_expansion', 'memory_cap', 'memory_death',
+    'blood_death', 'tone_base', 'tone_burden', 'tone_half', 'tone_rate', 'nlr_unit', 'afp_rate',
+    'afp_loss', 'dcp_rate', 'dcp_loss', 'liver_repair', 'liver_best', 'liver_burden', 'liver_half',
+    'liver_toxicity', 'albi_best', 'albi_slope', 'seed_rate', 'micromet_growth', 'micromet_kill',
+    'new_lesion_rate', 'death_rate', 'death_burden', 'death_growth', 'death_floor', 'dropout_rate',
+    'dropout_toxicity', 'new_mm', 'tace_embolised', 'ablation_left', 'resection_left', 'h_tam', 'h_abc',
+    'h_bypass', 'h_autophagy', 'h_apoptosis', 'h_ferroptosis', 'h_upr', 'h_pdl1', 'h_lactate',
+    'h_nutrient', 'h_nk', 'h_exhaustion', 'h_treg', 'h_mdsc', 'h_presentation', 'h_mutation',
+    'h_tolerance', 'h_stem', 'h_emt', 'h_hyper_treg', 'h_hyper_growth', 'h_oedema', 'h_aetiology'
 )
 LESION_PARAMETERS = (
     'growth_rate', 'capacity_ratio', 'expansion_rate', 'necrosis_core', 'tace_kill', 'h_coopt', 'h_hif',
@@ -64,7 +64,7 @@ LESION_OUTPUTS = (
     'whole_mm', 'viable_mm', 'whole_volume', 'cells_ml', 'tumour_growth', 'other_growth', 'tumour_share'
 )
 PATIENT_SIZE, LESION_SIZE = 9, 14
-PATIENT_PARAMS, LESION_PARAMS = 133, 8
+PATIENT_PARAMS, LESION_PARAMS = 137, 8
 PATIENT_SHOWN, LESION_SHOWN = 7, 7
 LANES, COLUMNS = 16, 47
 SHARES, SPREAD = 34, 35
@@ -88,36 +88,36 @@ def lesion_steady(y, b, p, q, e, out, o):
     debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
     myeloid = y[b + 10]; autophagy = y[b + 11]; upr = y[b + 12]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    inside = 1 / (1 + p[111] * e[176 + k] / (1 + e[144 + k] / p[15]))
-    takeover = bypass / (1 + e[112 + k] + e[128 + k])
-    treg_room = effector / (effector + p[42] * treg + p[0]); escape_sensitive = p[124] * sensitive
-    escape_tolerant = p[124] * tolerant
+    inside = 1 / (1 + p[115] * e[176 + k] / (1 + e[144 + k] / p[15]))
+    takeover = bypass / (1 + e[112 + k] + e[128 + k]); apparent = p[42] / ((1 - e[0]) * (1 - e[16]))
+    base_sum = p[40] + p[41] + p[42]; treg_room = effector / (effector + p[46] * treg + p[0])
+    escape_sensitive = p[128] * sensitive; escape_tolerant = p[128] * tolerant
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[43] * tumour + p[0])
+    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
     interferon = effector / (effector + p[37] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[52] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[119] * tumour / (tumour + p[53])); spare = hill4(capacity, p[65] * tumour + p[0])
+    crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); spare = hill4(capacity, p[69] * tumour + p[0])
     seen = shown / (tumour + p[0]); drug = e[144 + k] * inside
-    ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[115]); rescue = p[19] * takeover
-    hif = hypoxia * (1 + p[q + 6]); treg_target = p[57] * (1 + p[122]) * tumour * (1 + p[59] * hypoxia)
-    myeloid_target = p[62] * (1 + p[123]) * y[2] * tumour * (1 + p[64] * hypoxia)
+    ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
+    bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
+    hif = hypoxia * (1 + p[q + 6]); treg_target = p[61] * (1 + p[126]) * tumour * (1 + p[63] * hypoxia)
+    myeloid_target = p[66] * (1 + p[127]) * y[2] * tumour * (1 + p[68] * hypoxia)
     hypoxic_death = p[6] * hypoxia * (1 - p[36] * upr) / (1 + p[q + 6])
-    myeloid_room = 1 - p[44] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[117]
+    myeloid_room = 1 - p[48] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[121]
     pressure = saturate(drug, 1); stress = drug + hypoxia
-    apoptosis = p[28] * hill2(drug, 1 + p[114]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
-    er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[110]) * suppressed
-    lactate = p[41] * hif + p[118]
-    treg_net = p[58] * (treg_target - treg) + p[129] * e[0] * treg / (1 + treg / (p[60] * tumour + p[0])) - p[61] * e[48] * treg
-    myeloid_net = p[63] * (myeloid_target - myeloid); nk_kill = p[47] * myeloid_room / (1 + p[120])
-    ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[39])
-    bypass_net = p[16] * p[112] * pressure * (1 - bypass) - p[17] * bypass
+    apoptosis = p[28] * hill2(drug, 1 + p[118]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
+    er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
+    lactate = p[45] * hif + p[122]
+    treg_net = p[62] * (treg_target - treg) + p[133] * e[0] * treg / (1 + treg / (p[64] * tumour + p[0])) - p[65] * e[48] * treg
+    myeloid_net = p[67] * (myeloid_target - myeloid); nk_kill = p[51] * myeloid_room / (1 + p[124])
+    ligands = p[41] * pdl1; bypass_net = p[16] * p[116] * pressure * (1 - bypass) - p[17] * bypass
     addicted = p[20] * bypass * saturate(e[112 + k] + e[128 + k], 1) * pressure
-    stasis = p[21] * pressure * (1 - rescue); to_tolerant = p[125] + p[126] * pressure
-    from_tolerant = p[126] * p[24] * (1 - pressure)
-    autophagy_net = p[25] * p[113] * saturate(stress, 1) * (1 - autophagy) - p[26] * autophagy
-    upr_net = p[33] * p[116] * saturate(er_load, 1) * (1 - upr) - p[34] * upr
+    stasis = p[21] * pressure * (1 - rescue); to_tolerant = p[129] + p[130] * pressure
+    from_tolerant = p[130] * p[24] * (1 - pressure)
+    autophagy_net = p[25] * p[117] * saturate(stress, 1) * (1 - autophagy) - p[26] * autophagy
+    upr_net = p[33] * p[120] * saturate(er_load, 1) * (1 - upr) - p[34] * upr
     er_death = p[32] * hill4(er_load, p[31] * (1 + p[35] * upr))
-    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); brake = hill2(ligand, p[40])
+    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); bound_sum = p[40] + ligands + apparent
     stasis_tolerant = stasis * (1 - p[22])
     gain_sensitive = to_tolerant * sensitive - from_tolerant * tolerant
     gain_escaped = to_tolerant * escaped - from_tolerant * both
@@ -125,27 +125,30 @@ def lesion_steady(y, b, p, q, e, out, o):
     loss_any = p[5] + hypoxic_death + ferroptosis + er_death + addicted
     vessel_signal = p[10] + vegf_signal + p[18] * bypass / (1 + e[96 + k]) + p[q + 5]
     pace = p[14] + (p[12] - p[14]) * saturate(vegf_signal, p[13])
-    door = saturate(capacity, p[50] * tumour + p[0]) / (1 + p[51] * vegf_signal) / (1 + p[q + 7])
-    able = (1 - brake) / (1 + lactate); exhaustion = (p[54] * brake + p[121]) * effector * seen
-    growth = p[q + 0] * (1 - hypoxia) * (1 + p[130] * e[0]) * (1 + p[127] * (spare + wound))
+    door = saturate(capacity, p[54] * tumour + p[0]) / (1 + p[55] * vegf_signal) / (1 + p[q + 7])
+    held = 2 * p[40] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[40] * ligands))
+    growth = p[q + 0] * (1 - hypoxia) * (1 + p[134] * e[0]) * (1 + p[131] * (spare + wound))
     loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
     loss_both = (loss_any + apoptosis * (1 - p[22]) + nk_kill) * both
     vessel_target = p[q + 1] * tumour * sqrt(vessel_signal / p[9]) * sqrt(p[11] / (p[11] + whole_volume))
-    recruited = p[48] * y[0] * saturate(tumour, p[49]) * door
-    cd8_kill = p[45] * effector / (effector + p[46] * tumour + p[0]) * able * treg_room * myeloid_room
-    expansion = p[q + 2] * effector * able / (1 + lactate) * seen * crowd * hunger
-    oedema_net = p[68] * (p[67] * (1 + p[131]) * effector * able - oedema)
-    exhausted_net = exhaustion - p[56] * exhausted; birth_sensitive = growth * (1 - stasis) * sensitive
+    recruited = p[52] * y[0] * saturate(tumour, p[53]) * door; pd1_left = (p[40] - held) * (1 - e[0])
+    birth_sensitive = growth * (1 - stasis) * sensitive
     birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[23]) * tolerant
     birth_escaped = growth * (1 - stasis) * escaped
     birth_both = growth * (1 - stasis_tolerant) * (1 - p[23]) * both
     capacity_net = pace * (vessel_target - capacity)
+    ligand = (held + p[41] * p[39] * pd1_left / (pd1_left + p[43])) / bound_base
+    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both; brake = hill2(ligand, p[44])
+    able = (1 - brake) / (1 + lactate); exhaustion = (p[58] * brake + p[125]) * effector * seen
+    cd8_kill = p[49] * effector / (effector + p[50] * tumour + p[0]) * able * treg_room * myeloid_room
+    expansion = p[q + 2] * effector * able / (1 + lactate) * seen * crowd * hunger
+    oedema_net = p[72] * (p[71] * (1 + p[135]) * effector * able - oedema)
+    exhausted_net = exhaustion - p[60] * exhausted
     loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
     loss_tolerant = (loss_any + apoptosis * (1 - p[22]) + cd8_kill) * tolerant
-    effector_net = recruited + expansion - exhaustion - p[55] * effector
-    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
+    effector_net = recruited + expansion - exhaustion - p[59] * effector
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
-    debris_net = p[1] * loss - p[66] * debris; tumour_growth = p[1] * (birth - loss)
+    debris_net = p[1] * loss - p[70] * debris; tumour_growth = p[1] * (birth - loss)
     other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
     mass_growth = tumour_growth + other_growth; e[240 + k] += whole_volume; e[256 + k] += tumour
     e[272 + k] += loss; e[288 + k] += recruited; e[304 + k] += mass_growth
@@ -161,20 +164,20 @@ def lesion_steady(y, b, p, q, e, out, o):
 def patient_steady(y, p, e, out):
     k = 0
     blood_effector = y[0]; stem_memory = y[1]; myeloid_tone = y[2]; afp = y[3]; liver = y[4]
-    micromets = y[5]; stimulus = saturate(e[272 + k], p[70]); unblocked = (1 - e[0]) * (1 - e[16])
-    tone_target = p[80] * (1 + p[81] * saturate(e[240 + k], p[82]))
-    seeding = p[96] * (1 + p[128]) * e[256 + k]; new_hazard = p[99] * (1 + p[128]) * micromets
+    micromets = y[5]; stimulus = saturate(e[272 + k], p[74]); unblocked = (1 - e[0]) * (1 - e[16])
+    tone_target = p[84] * (1 + p[85] * saturate(e[240 + k], p[86]))
+    seeding = p[100] * (1 + p[132]) * e[256 + k]; new_hazard = p[103] * (1 + p[132]) * micromets
     relative_growth = e[304 + k] / (e[240 + k] + 1)
-    priming = p[71] * stimulus * (1 + p[72] * e[32]) * (1 - p[132])
-    answer = p[74] * stem_memory * stimulus * (p[75] + 1 - unblocked)
-    memory_growth = p[76] * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / p[77])
-    death_hazard = p[100] * (1 + e[240 + k] / p[101]) * exp(p[102] * relative_growth) / (liver ** 2 + p[103])
-    out[0] = (1 - p[73]) * priming + answer - p[79] * blood_effector - e[288 + k]
-    out[1] = p[73] * priming + memory_growth - p[78] * stem_memory
-    out[2] = p[83] * (tone_target - myeloid_tone); out[3] = p[85] * e[256 + k] - p[86] * afp
-    out[4] = p[89] * (p[90] - liver) - (p[91] * saturate(e[240 + k], p[92]) + p[93] * e[192 + k]) * liver
-    out[5] = seeding + p[97] * (1 - saturate(e[144 + k], 1)) * micromets - p[98] * blood_effector * micromets
-    out[6] = new_hazard; out[7] = death_hazard; out[8] = p[104] * (1 + p[105] * e[192 + k])
+    priming = p[75] * stimulus * (1 + p[76] * e[32]) * (1 - p[136])
+    answer = p[78] * stem_memory * stimulus * (p[79] + 1 - unblocked)
+    memory_growth = p[80] * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / p[81])
+    death_hazard = p[104] * (1 + e[240 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
+    out[0] = (1 - p[77]) * priming + answer - p[83] * blood_effector - e[288 + k]
+    out[1] = p[77] * priming + memory_growth - p[82] * stem_memory
+    out[2] = p[87] * (tone_target - myeloid_tone); out[3] = p[89] * e[256 + k] - p[90] * afp
+    out[4] = p[93] * (p[94] - liver) - (p[95] * saturate(e[240 + k], p[96]) + p[97] * e[192 + k]) * liver
+    out[5] = seeding + p[101] * (1 - saturate(e[144 + k], 1)) * micromets - p[102] * blood_effector * micromets
+    out[6] = new_hazard; out[7] = death_hazard; out[8] = p[108] * (1 + p[109] * e[192 + k])
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def lesion_day(y, b, p, q, e, out, o):
@@ -182,19 +185,25 @@ def lesion_day(y, b, p, q, e, out, o):
     debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
     myeloid = y[b + 10]; autophagy = y[b + 11]; upr = y[b + 12]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    treg_room = effector / (effector + p[42] * treg + p[0]); escape_sensitive = p[124] * sensitive
-    escape_tolerant = p[124] * tolerant
+    apparent = p[42] / ((1 - e[0]) * (1 - e[16])); base_sum = p[40] + p[41] + p[42]
+    treg_room = effector / (effector + p[46] * treg + p[0]); escape_sensitive = p[128] * sensitive
+    escape_tolerant = p[128] * tolerant
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    suppressed = myeloid / (myeloid + p[43] * tumour + p[0])
+    suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
     interferon = effector / (effector + p[37] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[52] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[119] * tumour / (tumour + p[53])); seen = shown / (tumour + p[0])
-    myeloid_room = 1 - p[44] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[117]
-    nk_kill = p[47] * myeloid_room / (1 + p[120]); ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[39])
-    brake = hill2(ligand, p[40]); exhaustion = (p[54] * brake + p[121]) * effector * seen
-    exhausted_net = exhaustion - p[56] * exhausted
+    crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); seen = shown / (tumour + p[0])
+    bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
+    myeloid_room = 1 - p[48] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[121]
+    nk_kill = p[51] * myeloid_room / (1 + p[124]); ligands = p[41] * pdl1
+    bound_sum = p[40] + ligands + apparent
+    held = 2 * p[40] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[40] * ligands))
+    pd1_left = (p[40] - held) * (1 - e[0])
+    ligand = (held + p[41] * p[39] * pd1_left / (pd1_left + p[43])) / bound_base
+    brake = hill2(ligand, p[44]); exhaustion = (p[58] * brake + p[125]) * effector * seen
+    exhausted_net = exhaustion - p[60] * exhausted
     hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
-    vegf = 1 + p[7] * hif + p[8] * (1 + p[110]) * suppressed
+    vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
     c0 = e[64]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
     c8 = p[9]; c9 = p[11]
     for k in range(12):
@@ -211,17 +220,17 @@ def lesion_day(y, b, p, q, e, out, o):
             e[224 + k] += e[560 + 16 * j + k] * moved
     for k in range(12):
         e[224 + k] = max(e[224 + k], 0.0)
-    c0 = p[111]; c1 = p[15]; c2 = p[0]; c3 = p[65]; c4 = p[29]; c5 = p[115]; c6 = p[19]; c7 = p[q + 6]
-    c8 = p[57]; c9 = p[122]; c10 = p[59]; c11 = p[62]; c12 = p[123]; c13 = y[2]; c14 = p[64]; c15 = p[6]
-    c16 = p[36]; c17 = p[28]; c18 = p[114]; c19 = p[27]; c20 = p[30]; c21 = p[7]; c22 = p[8]; c23 = p[110]
-    c24 = p[41]; c25 = p[118]; c26 = p[58]; c27 = p[129]; c28 = e[0]; c29 = p[60]; c30 = p[61]; c31 = e[48]
-    c32 = p[63]; c33 = p[16]; c34 = p[112]; c35 = p[17]; c36 = p[20]; c37 = p[21]; c38 = p[125]
-    c39 = p[126]; c40 = p[24]; c41 = p[25]; c42 = p[113]; c43 = p[26]; c44 = p[33]; c45 = p[116]
+    c0 = p[115]; c1 = p[15]; c2 = p[0]; c3 = p[69]; c4 = p[29]; c5 = p[119]; c6 = p[19]; c7 = p[q + 6]
+    c8 = p[61]; c9 = p[126]; c10 = p[63]; c11 = p[66]; c12 = p[127]; c13 = y[2]; c14 = p[68]; c15 = p[6]
+    c16 = p[36]; c17 = p[28]; c18 = p[118]; c19 = p[27]; c20 = p[30]; c21 = p[7]; c22 = p[8]; c23 = p[114]
+    c24 = p[45]; c25 = p[122]; c26 = p[62]; c27 = p[133]; c28 = e[0]; c29 = p[64]; c30 = p[65]; c31 = e[48]
+    c32 = p[67]; c33 = p[16]; c34 = p[116]; c35 = p[17]; c36 = p[20]; c37 = p[21]; c38 = p[129]
+    c39 = p[130]; c40 = p[24]; c41 = p[25]; c42 = p[117]; c43 = p[26]; c44 = p[33]; c45 = p[120]
     c46 = p[34]; c47 = p[32]; c48 = p[31]; c49 = p[35]; c50 = e[64]; c51 = p[22]; c52 = p[q + 0]; c53 = p[5]
-    c54 = p[10]; c55 = p[18]; c56 = p[q + 5]; c57 = p[14]; c58 = p[12]; c59 = p[13]; c60 = p[50]
-    c61 = p[51]; c62 = p[q + 7]; c63 = p[130]; c64 = p[127]; c65 = p[q + 1]; c66 = p[9]; c67 = p[11]
-    c68 = p[48]; c69 = y[0]; c70 = p[49]; c71 = p[45]; c72 = p[46]; c73 = p[q + 2]; c74 = p[68]; c75 = p[67]
-    c76 = p[131]; c77 = p[23]; c78 = p[55]; c79 = p[1]; c80 = p[66]; c81 = p[2]; c82 = p[3]
+    c54 = p[10]; c55 = p[18]; c56 = p[q + 5]; c57 = p[14]; c58 = p[12]; c59 = p[13]; c60 = p[54]
+    c61 = p[55]; c62 = p[q + 7]; c63 = p[134]; c64 = p[131]; c65 = p[q + 1]; c66 = p[9]; c67 = p[11]
+    c68 = p[52]; c69 = y[0]; c70 = p[53]; c71 = p[23]; c72 = p[49]; c73 = p[50]; c74 = p[q + 2]; c75 = p[72]
+    c76 = p[71]; c77 = p[135]; c78 = p[59]; c79 = p[1]; c80 = p[70]; c81 = p[2]; c82 = p[3]
     for k in range(12):
         capacity = e[224 + k]; inside = 1 / (1 + c0 * e[176 + k] / (1 + e[144 + k] / c1))
         takeover = bypass / (1 + e[112 + k] + e[128 + k]); hypoxia = hill2(tumour, capacity + c2)
@@ -251,24 +260,24 @@ def lesion_day(y, b, p, q, e, out, o):
         vessel_signal = c54 + vegf_signal + c55 * bypass / (1 + e[96 + k]) + c56
         pace = c57 + (c58 - c57) * saturate(vegf_signal, c59)
         door = saturate(capacity, c60 * tumour + c2) / (1 + c61 * vegf_signal) / (1 + c62)
-        able = (1 - brake) / (1 + lactate)
         growth = c52 * (1 - hypoxia) * (1 + c63 * c28) * (1 + c64 * (spare + wound))
         loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
         loss_both = (loss_any + apoptosis * (1 - c51) + nk_kill) * both
         vessel_target = c65 * tumour * sqrt(vessel_signal / c66) * sqrt(c67 / (c67 + whole_volume))
         recruited = c68 * c69 * saturate(tumour, c70) * door
-        cd8_kill = c71 * effector / (effector + c72 * tumour + c2) * able * treg_room * myeloid_room
-        expansion = c73 * effector * able / (1 + lactate) * seen * crowd * hunger
-        oedema_net = c74 * (c75 * (1 + c76) * effector * able - oedema)
         birth_sensitive = growth * (1 - stasis) * sensitive
-        birth_tolerant = growth * (1 - stasis_tolerant) * (1 - c77) * tolerant
+        birth_tolerant = growth * (1 - stasis_tolerant) * (1 - c71) * tolerant
         birth_escaped = growth * (1 - stasis) * escaped
-        birth_both = growth * (1 - stasis_tolerant) * (1 - c77) * both
+        birth_both = growth * (1 - stasis_tolerant) * (1 - c71) * both
         capacity_net = pace * (vessel_target - capacity)
+        birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
+        able = (1 - brake) / (1 + lactate)
+        cd8_kill = c72 * effector / (effector + c73 * tumour + c2) * able * treg_room * myeloid_room
+        expansion = c74 * effector * able / (1 + lactate) * seen * crowd * hunger
+        oedema_net = c75 * (c76 * (1 + c77) * effector * able - oedema)
         loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
         loss_tolerant = (loss_any + apoptosis * (1 - c51) + cd8_kill) * tolerant
         effector_net = recruited + expansion - exhaustion - c78 * effector
-        birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
         loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = c79 * loss - c80 * debris
         tumour_growth = c79 * (birth - loss)
         other_growth = c81 * (effector_net + exhausted_net + treg_net) + c82 * myeloid_net + debris_net + oedema_net
@@ -295,12 +304,12 @@ def lesion_day(y, b, p, q, e, out, o):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def patient_day(y, p, e, out):
     blood_effector = y[0]; stem_memory = y[1]; myeloid_tone = y[2]; afp = y[3]; liver = y[4]
-    micromets = y[5]; unblocked = (1 - e[0]) * (1 - e[16]); new_hazard = p[99] * (1 + p[128]) * micromets
-    c0 = p[70]; c1 = p[80]; c2 = p[81]; c3 = p[82]; c4 = p[96]; c5 = p[128]; c6 = p[71]; c7 = p[72]
-    c8 = e[32]; c9 = p[132]; c10 = p[74]; c11 = p[75]; c12 = p[76]; c13 = p[77]; c14 = p[100]; c15 = p[101]
-    c16 = p[102]; c17 = p[103]; c18 = p[73]; c19 = p[79]; c20 = p[78]; c21 = p[83]; c22 = p[85]; c23 = p[86]
-    c24 = p[89]; c25 = p[90]; c26 = p[91]; c27 = p[92]; c28 = p[93]; c29 = p[97]; c30 = p[98]; c31 = p[104]
-    c32 = p[105]
+    micromets = y[5]; unblocked = (1 - e[0]) * (1 - e[16]); new_hazard = p[103] * (1 + p[132]) * micromets
+    c0 = p[74]; c1 = p[84]; c2 = p[85]; c3 = p[86]; c4 = p[100]; c5 = p[132]; c6 = p[75]; c7 = p[76]
+    c8 = e[32]; c9 = p[136]; c10 = p[78]; c11 = p[79]; c12 = p[80]; c13 = p[81]; c14 = p[104]; c15 = p[105]
+    c16 = p[106]; c17 = p[107]; c18 = p[77]; c19 = p[83]; c20 = p[82]; c21 = p[87]; c22 = p[89]; c23 = p[90]
+    c24 = p[93]; c25 = p[94]; c26 = p[95]; c27 = p[96]; c28 = p[97]; c29 = p[101]; c30 = p[102]
+    c31 = p[108]; c32 = p[109]
     for k in range(12):
         stimulus = saturate(e[272 + k], c0); tone_target = c1 * (1 + c2 * saturate(e[240 + k], c3))
         seeding = c4 * (1 + c5) * e[256 + k]; relative_growth = e[304 + k] / (e[240 + k] + 1)
@@ -330,9 +339,9 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
     if many:
         tumour = sensitive + tolerant + escaped + both
         whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-        suppressed = myeloid / (myeloid + p[43] * tumour + p[0])
+        suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
         hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
-        vegf = 1 + p[7] * hif + p[8] * (1 + p[110]) * suppressed
+        vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
         c0 = e[64]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
         c8 = p[9]; c9 = p[11]
         for k in range(12):
@@ -346,57 +355,60 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
         capacity = max(capacity, 0.0)
     k = 12
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    inside = 1 / (1 + p[111] * e[176 + k] / (1 + e[144 + k] / p[15]))
-    takeover = bypass / (1 + e[112 + k] + e[128 + k])
-    treg_room = effector / (effector + p[42] * treg + p[0])
+    inside = 1 / (1 + p[115] * e[176 + k] / (1 + e[144 + k] / p[15]))
+    takeover = bypass / (1 + e[112 + k] + e[128 + k]); apparent = p[42] / ((1 - e[0]) * (1 - e[16]))
+    base_sum = p[40] + p[41] + p[42]; treg_room = effector / (effector + p[46] * treg + p[0])
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[43] * tumour + p[0])
+    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
     interferon = effector / (effector + p[37] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[52] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[119] * tumour / (tumour + p[53])); spare = hill4(capacity, p[65] * tumour + p[0])
-    enhancing = hill4(capacity, p[69] * tumour + p[0]); cells_ml = p[1] * tumour
+    crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); spare = hill4(capacity, p[69] * tumour + p[0])
+    enhancing = hill4(capacity, p[73] * tumour + p[0]); cells_ml = p[1] * tumour
     seen = shown / (tumour + p[0]); drug = e[144 + k] * inside
-    ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[115]); rescue = p[19] * takeover
+    ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
+    bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
     whole_mm = p[4] * whole_volume ** (1 / 3); hif = hypoxia * (1 + p[q + 6])
-    treg_target = p[57] * (1 + p[122]) * tumour * (1 + p[59] * hypoxia)
-    myeloid_target = p[62] * (1 + p[123]) * y[2] * tumour * (1 + p[64] * hypoxia)
+    treg_target = p[61] * (1 + p[126]) * tumour * (1 + p[63] * hypoxia)
+    myeloid_target = p[66] * (1 + p[127]) * y[2] * tumour * (1 + p[68] * hypoxia)
     hypoxic_death = p[6] * hypoxia * (1 - p[36] * upr) / (1 + p[q + 6])
-    myeloid_room = 1 - p[44] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[117]
+    myeloid_room = 1 - p[48] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[121]
     viable_share = enhancing * (whole_volume - debris - oedema) / (whole_volume + p[0])
     pressure = saturate(drug, 1)
-    apoptosis = p[28] * hill2(drug, 1 + p[114]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
-    er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[110]) * suppressed
-    lactate = p[41] * hif + p[118]
-    treg_net = p[58] * (treg_target - treg) + p[129] * e[0] * treg / (1 + treg / (p[60] * tumour + p[0])) - p[61] * e[48] * treg
-    myeloid_net = p[63] * (myeloid_target - myeloid); nk_kill = p[47] * myeloid_room / (1 + p[120])
-    ligand = (1 - e[0]) * (pdl1 * (1 - e[16]) + p[39])
-    rim_mm = whole_mm * sqrt(1 - (1 - viable_share) ** (2 / 3))
+    apoptosis = p[28] * hill2(drug, 1 + p[118]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
+    er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
+    lactate = p[45] * hif + p[122]
+    treg_net = p[62] * (treg_target - treg) + p[133] * e[0] * treg / (1 + treg / (p[64] * tumour + p[0])) - p[65] * e[48] * treg
+    myeloid_net = p[67] * (myeloid_target - myeloid); nk_kill = p[51] * myeloid_room / (1 + p[124])
+    ligands = p[41] * pdl1; rim_mm = whole_mm * sqrt(1 - (1 - viable_share) ** (2 / 3))
     side_mm = whole_mm * viable_share ** (1 / 3)
     addicted = p[20] * bypass * saturate(e[112 + k] + e[128 + k], 1) * pressure
     stasis = p[21] * pressure * (1 - rescue); er_death = p[32] * hill4(er_load, p[31] * (1 + p[35] * upr))
-    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); brake = hill2(ligand, p[40])
+    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); bound_sum = p[40] + ligands + apparent
     viable_mm = p[q + 3] * rim_mm + (1 - p[q + 3]) * side_mm; stasis_tolerant = stasis * (1 - p[22])
     wound = saturate(apoptosis + ferroptosis + er_death + addicted, p[q + 0])
     loss_any = p[5] + hypoxic_death + ferroptosis + er_death + addicted
-    door = saturate(capacity, p[50] * tumour + p[0]) / (1 + p[51] * vegf_signal) / (1 + p[q + 7])
-    able = (1 - brake) / (1 + lactate); exhaustion = (p[54] * brake + p[121]) * effector * seen
-    growth = p[q + 0] * (1 - hypoxia) * (1 + p[130] * e[0]) * (1 + p[127] * (spare + wound))
+    door = saturate(capacity, p[54] * tumour + p[0]) / (1 + p[55] * vegf_signal) / (1 + p[q + 7])
+    held = 2 * p[40] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[40] * ligands))
+    growth = p[q + 0] * (1 - hypoxia) * (1 + p[134] * e[0]) * (1 + p[131] * (spare + wound))
     loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
     loss_both = (loss_any + apoptosis * (1 - p[22]) + nk_kill) * both
-    recruited = p[48] * y[0] * saturate(tumour, p[49]) * door
-    cd8_kill = p[45] * effector / (effector + p[46] * tumour + p[0]) * able * treg_room * myeloid_room
-    expansion = p[q + 2] * effector * able / (1 + lactate) * seen * crowd * hunger
-    oedema_net = p[68] * (p[67] * (1 + p[131]) * effector * able - oedema)
-    exhausted_net = exhaustion - p[56] * exhausted; birth_sensitive = growth * (1 - stasis) * sensitive
+    recruited = p[52] * y[0] * saturate(tumour, p[53]) * door; pd1_left = (p[40] - held) * (1 - e[0])
+    birth_sensitive = growth * (1 - stasis) * sensitive
     birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[23]) * tolerant
     birth_escaped = growth * (1 - stasis) * escaped
     birth_both = growth * (1 - stasis_tolerant) * (1 - p[23]) * both
+    ligand = (held + p[41] * p[39] * pd1_left / (pd1_left + p[43])) / bound_base
+    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both; brake = hill2(ligand, p[44])
+    able = (1 - brake) / (1 + lactate); exhaustion = (p[58] * brake + p[125]) * effector * seen
+    cd8_kill = p[49] * effector / (effector + p[50] * tumour + p[0]) * able * treg_room * myeloid_room
+    expansion = p[q + 2] * effector * able / (1 + lactate) * seen * crowd * hunger
+    oedema_net = p[72] * (p[71] * (1 + p[135]) * effector * able - oedema)
+    exhausted_net = exhaustion - p[60] * exhausted
     loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
     loss_tolerant = (loss_any + apoptosis * (1 - p[22]) + cd8_kill) * tolerant
-    effector_net = recruited + expansion - exhaustion - p[55] * effector
-    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
+    effector_net = recruited + expansion - exhaustion - p[59] * effector
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
-    debris_net = p[1] * loss - p[66] * debris; tumour_growth = p[1] * (birth - loss)
+    debris_net = p[1] * loss - p[70] * debris; tumour_growth = p[1] * (birth - loss)
     other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
     mass_growth = tumour_growth + other_growth
     tumour_share = tumour_growth / (abs(tumour_growth) + abs(other_growth) + p[0])
@@ -409,19 +421,19 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
 def patient_outputs(y, p, e, out):
     myeloid_tone = y[2]; liver = y[4]; micromets = y[5]
     k = 12
-    nlr = p[84] * myeloid_tone; dcp = p[87] * e[256 + k] / p[88]; albi = p[94] + p[95] * (1 - liver)
-    new_hazard = p[99] * (1 + p[128]) * micromets; relative_growth = e[304 + k] / (e[240 + k] + 1)
-    death_hazard = p[100] * (1 + e[240 + k] / p[101]) * exp(p[102] * relative_growth) / (liver ** 2 + p[103])
+    nlr = p[88] * myeloid_tone; dcp = p[91] * e[256 + k] / p[92]; albi = p[98] + p[99] * (1 - liver)
+    new_hazard = p[103] * (1 + p[132]) * micromets; relative_growth = e[304 + k] / (e[240 + k] + 1)
+    death_hazard = p[104] * (1 + e[240 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
     out[0] = e[240 + k]; out[1] = e[256 + k]; out[2] = dcp; out[3] = nlr; out[4] = albi; out[5] = new_hazard
     out[6] = death_hazard
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def lesion_events(p, q):
-    new_cells = (p[106] / p[4]) ** 3 / p[1]
+    new_cells = (p[110] / p[4]) ** 3 / p[1]
     kept_tace = 1 - p[q + 4]
-    kept_vessels = 1 - p[107]
-    kept_ablation = p[108]
-    kept_resection = p[109]
+    kept_vessels = 1 - p[111]
+    kept_ablation = p[112]
+    kept_resection = p[113]
     return new_cells, kept_tace, kept_vessels, kept_ablation, kept_resection
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
