@@ -1,0 +1,394 @@
+"""One replicate of a virtual trial: patients on their arms, read by a clinic, assessed by *assess*.
+
+An arm is run twice. The first run gives what was planned by day, through all visits; its scans are assessed
+by RECIST 1.1 with the engine that a real study is assessed with. In the second run treatment stops on the
+visit that showed progression (or so many visits later), what follows progression is given, and only patients
+whose plan has changed are run again. All that is random hangs on the patient's number, so that up to the
+stop both runs are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from hccresist.assess.engine import assess_study
+from hccresist.overcome.dosing import find_regimen
+from hccresist.overcome.engine import Job, Result, run_population
+from hccresist.overcome.plan import Given, Procedure
+from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
+from hccresist.overcome.scans import (
+    NOT_ENHANCING_MM,
+    describe_regimen,
+    make_tables,
+    name_patients,
+)
+from hccresist.overcome.population import SLOTS
+from hccresist.overcome.trial_endpoints import find_endpoints
+from hccresist.overcome.trial_people import Enrolled, enrol, take_people
+from hccresist.overcome.trial_spec import STATEMENT, Arm, DrugPlan, Spec
+from hccresist.study.frames import study_from_frames
+from hccresist.study.study import Study, StudyConfig
+
+Array = NDArray[np.float64]
+Tables = dict[str, pl.DataFrame]
+DAY: Final = 1.0
+
+
+@dataclass(frozen=True)
+class Replicate:
+    """What one replicate gave.
+
+    Attributes
+    ----------
+    number
+        Number of the replicate.
+    endpoints
+        Table of `trial_endpoints.find_endpoints`.
+    counts
+        Patients screened, enrolled, not solved (left out), and with more new lesions than there are places.
+    tables
+        Tables of the study, where they were wanted.
+    """
+
+    number: int
+    endpoints: pl.DataFrame
+    counts: Mapping[str, int]
+    tables: Tables | None
+
+
+@dataclass(frozen=True)
+class _Course:
+    """What patients of an arm got: who gets which plan, drugs and procedures, and when it stopped."""
+
+    gets: tuple[NDArray[np.bool_], ...]
+    given: tuple[Given, ...]
+    lines: tuple[int, ...]
+    procedures: tuple[Procedure, ...]
+    stop: Array
+
+
+def run_replicate(
+    spec: Spec,
+    number: int,
+    *,
+    values: Mapping[str, float] | None = None,
+    keep: bool = False,
+    threads: int | None = None,
+) -> Replicate:
+    """Run one replicate.
+
+    Parameters
+    ----------
+    values
+        Typical values of parameters that differ from the table: one set of an ensemble.
+    keep
+        Whether to give the tables of the study, labs among them.
+    threads
+        Threads of the engine.
+
+    Raises
+    ------
+    ComputationError
+        Where too few patients are eligible.
+    """
+    parts, counts = list[Tables](), dict.fromkeys(("screened", "enrolled", "unsolved", "full"), 0)
+    shared = dict(values or {})
+    if spec.follow_up.dropout_per_year is not None:
+        shared["dropout_rate"] = spec.follow_up.dropout_per_year / 365.25
+    for place, arm in enumerate(spec.arms):
+        people = enrol(
+            spec, arm, replicate=number, place=place, values=shared, threads=threads, seed=spec.seed
+        )
+        tables, found = run_arm(spec, arm, people, threads=threads)
+        parts.append(tables)
+        for name, count in found.items():
+            counts[name] += count
+    joined = {
+        name: pl.concat([part[name] for part in parts if name in part])
+        for name in dict.fromkeys(name for part in parts for name in part)
+    }
+    if not keep:
+        joined.pop("labs")
+    study = make_study(spec, joined)
+    assessed = assess_study(study, criteria=spec.criteria, reasons=False)
+    rows = find_endpoints(study, assessed.tables, spec)
+    return Replicate(number, rows, counts, joined if keep else None)
+
+
+def make_config(spec: Spec) -> StudyConfig:
+    """Make the configuration of the study that a virtual trial writes."""
+    return StudyConfig(
+        name=spec.name,
+        title=STATEMENT,
+        planned_visit_days=spec.visits.days(spec.follow_up.longest),
+        criteria=spec.criteria,
+        reference_arm=spec.control or "",
+        simulated=True,
+    )
+
+
+def make_study(spec: Spec, tables: Mapping[str, pl.DataFrame]) -> Study:
+    """Make the checked study of one replicate."""
+    return study_from_frames(config=make_config(spec), **tables)
+
+
+def run_arm(
+    spec: Spec, arm: Arm, enrolled: Enrolled, *, threads: int | None = None
+) -> tuple[Tables, dict[str, int]]:
+    """Run the patients of an arm, and make a clinic's tables of them.
+
+    Returns
+    -------
+    tuple
+        Tables patients, treatments, visits, lesions, labs, survival and, where there are any, procedures;
+        counts as in `Replicate`.
+    """
+    from hccresist.overcome.model.ensemble import FULL  # noqa: PLC0415  (loads Numba)
+
+    people = enrolled.people
+    count = len(people.numbers)
+    visits = (float("-inf"), 0.0, *spec.visits.days(spec.follow_up.longest))
+    course = _plan(spec, arm, people.numbers, people.weight_kg, stop=np.full(count, np.inf))
+    job = _make_job(spec, visits, course)
+    first = run_population(job, people, start=enrolled.start, threads=threads)
+    if arm.stop_at_progression:
+        stop = _find_stops(spec, arm, first, job)
+        liver = _look_up(first.state("liver"), visits, stop)
+        course = _plan(spec, arm, people.numbers, people.weight_kg, stop=stop, liver=liver)
+    job = _make_job(spec, visits, course)
+    changed = np.flatnonzero(course.stop < first.ended)
+    result = first
+    if changed.size and (arm.drugs or arm.procedures):
+        again = run_population(
+            _cut_job(job, changed),
+            take_people(people, changed),
+            start=(enrolled.start[0][changed], enrolled.start[1][changed], enrolled.start[2][changed]),
+            threads=threads,
+        )
+        result = _merge(first, again, changed)
+    tables = _observe(spec, arm, result, job, course)
+    unsolved = count - tables["patients"].height
+    full = int((result.status == FULL).sum())
+    found = {"screened": enrolled.screened, "enrolled": count, "unsolved": unsolved, "full": full}
+    return tables, found
+
+
+def _make_job(spec: Spec, visits: tuple[float, ...], course: _Course) -> Job:
+    return Job(
+        given=course.given,
+        visits=visits,
+        until=spec.follow_up.longest,
+        procedures=course.procedures,
+        seed=spec.seed,
+    )
+
+
+def _cut_job(job: Job, chosen: NDArray[np.int64]) -> Job:
+    """Take the job of some patients: values by patient are cut."""
+
+    def cut(value: float | Array) -> float | Array:
+        return value[chosen] if isinstance(value, np.ndarray) else value
+
+    given = tuple(
+        replace(each, start=cut(each.start), until=cut(each.until), intensity=cut(each.intensity))
+        for each in job.given
+    )
+    procedures = tuple(replace(each, day=cut(each.day)) for each in job.procedures)
+    return replace(job, given=given, procedures=procedures)
+
+
+def _merge(first: Result, again: Result, changed: NDArray[np.int64]) -> Result:
+    """Put what was run again in the place of what it replaces."""
+    merged: dict[str, Any] = {}
+    for part in fields(first):
+        value = getattr(first, part.name)
+        if isinstance(value, np.ndarray):
+            merged[part.name] = value.copy()
+            merged[part.name][changed] = getattr(again, part.name)
+    return replace(first, **merged)
+
+
+def _plan(
+    spec: Spec,
+    arm: Arm,
+    numbers: NDArray[np.int64],
+    weight_kg: Array,
+    *,
+    stop: Array,
+    liver: Array | None = None,
+) -> _Course:
+    """Give each patient the arm's drugs and procedures; what was planned ends on day `stop`."""
+    never = spec.follow_up.longest + DAY
+    given, lines, chosen = list[Given](), list[int](), list[NDArray[np.bool_]]()
+    for plan, gets in zip(arm.drugs, _choose(arm.drugs, numbers, seed=spec.seed), strict=True):
+        has = gets
+        start, until = np.full(len(numbers), plan.start), np.minimum(plan.until, stop)
+        if plan.after_progression:
+            fit = np.ones(len(numbers), dtype=bool) if liver is None else liver >= plan.liver_min
+            has = gets & fit & np.isfinite(stop)
+            start = np.where(has, stop + plan.start, never)
+            until = np.where(has, stop + plan.until, np.inf)
+        intensity = plan.intensity * np.where(weight_kg < plan.light_kg, plan.light_factor, 1.0)
+        for k in range(plan.times):
+            begin = np.where(has, np.minimum(start + k * plan.every, never), never)
+            for regimen in plan.regimens:
+                given.append(
+                    Given(regimen, start=begin, until=until, intensity=intensity, missed=plan.missed)
+                )
+                lines.append(2 if plan.after_progression else 1)
+                chosen.append(has)
+    procedures = tuple(
+        Procedure(each.kind, np.where(day < stop, day, np.inf), each.lesion)
+        for each in arm.procedures
+        for day in each.days
+    )
+    return _Course(tuple(chosen), tuple(given), tuple(lines), procedures, stop)
+
+
+def _choose(
+    plans: Sequence[DrugPlan], numbers: NDArray[np.int64], *, seed: int
+) -> list[NDArray[np.bool_]]:
+    """Who gets each plan: alternatives share the patients out, by one number a patient and phase."""
+    found, edge = list[NDArray[np.bool_]](), {False: 0.0, True: 0.0}
+    for plan in plans:
+        if plan.share >= 1.0:
+            found.append(np.ones(len(numbers), dtype=bool))
+            continue
+        name = "choice.after" if plan.after_progression else "choice"
+        drawn = draw_uniform(numbers, Purpose.TREATMENT, np.array([index_of(name)]), seed=seed)[:, 0]
+        low = edge[plan.after_progression]
+        edge[plan.after_progression] = low + plan.share
+        found.append((drawn >= low) & (drawn < low + plan.share))
+    return found
+
+
+def _find_stops(spec: Spec, arm: Arm, result: Result, job: Job) -> Array:
+    """Day on which treatment stops for progression by RECIST 1.1; infinite where it does not."""
+    tables = make_tables(result, job, scans=job.visits, arm=arm.arm_id, error=False)
+    lesions = read_diameters(tables["lesions"], result, job, sd=spec.reading_sd)
+    study = study_from_frames(
+        config=replace(make_config(spec), reference_arm=""),
+        patients=tables["patients"],
+        visits=tables["visits"],
+        lesions=lesions,
+    )
+    best = assess_study(study, criteria=["recist11"], reasons=False).tables["best_response"]
+    found = np.full(len(result.ended), np.inf)
+    seen = best.filter(pl.col("progression_day").is_not_null())
+    rows = find_rows(seen["patient_id"], result.population.numbers)
+    scans = np.array(job.visits[1:])
+    at = np.searchsorted(scans, seen["progression_day"].to_numpy() - 1e-6)
+    at = at + arm.beyond_visits
+    found[rows] = np.where(at < len(scans), scans[np.minimum(at, len(scans) - 1)], np.inf)
+    return found
+
+
+def find_rows(names: pl.Series, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Rows of patients by name."""
+    given = names.str.slice(1).cast(pl.Int64).to_numpy()
+    return np.searchsorted(numbers, given)
+
+
+def _look_up(values: Array, visits: Sequence[float], days: Array) -> Array:
+    """Values on the visit of each patient's day; zero where there is none."""
+    at = np.minimum(np.searchsorted(np.array(visits), days), len(visits) - 1)
+    found = values[np.arange(len(days)), at]
+    return np.where(np.isfinite(days) & np.isfinite(found), found, 0.0)
+
+
+def read_diameters(lesions: pl.DataFrame, result: Result, job: Job, *, sd: float) -> pl.DataFrame:
+    """Put the error of reading on true diameters: a factor for each lesion and scan, to 0.1 mm.
+
+    The whole and the viable diameter have an error each. A viable diameter below what is seen is zero, and
+    none is larger than the whole.
+    """
+    if not sd:
+        return lesions
+    numbers = result.population.numbers
+    which = np.arange(len(job.visits) * SLOTS * 2)
+    z = draw_normal(numbers, Purpose.MEASUREMENT, which, seed=job.seed)
+    z = np.exp(sd * z.reshape(len(numbers), len(job.visits), SLOTS, 2))
+    row = find_rows(lesions["patient_id"], numbers)
+    day = lesions["day"].to_numpy()
+    at = np.where(day < 0, 0, np.searchsorted(np.array(job.visits), day - 1e-6))
+    slot = lesions["lesion_id"].str.slice(1).cast(pl.Int64).to_numpy() - 1
+    factor = z[row, at, slot]
+    whole = (pl.col("longest_mm") * pl.Series(factor[:, 0])).round(1)
+    viable = (pl.col("viable_mm") * pl.Series(factor[:, 1])).round(1)
+    shown = pl.when(viable < NOT_ENHANCING_MM).then(0.0).otherwise(pl.min_horizontal(viable, whole))
+    return lesions.with_columns(
+        longest_mm=whole, viable_mm=pl.when(pl.col("viable_mm").is_not_null()).then(shown)
+    )
+
+
+def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: _Course) -> Tables:
+    """Make the tables that the trial's clinic has: until the data cut, and scans until treatment stops."""
+    numbers = result.population.numbers
+    tables = make_tables(result, job, scans=job.visits, arm=arm.arm_id, error=False)
+    tables["lesions"] = read_diameters(tables["lesions"], result, job, sd=spec.reading_sd)
+    drawn = draw_uniform(numbers, Purpose.ARM, np.array([index_of("entry")]), seed=spec.seed)[:, 0]
+    cut = np.round(spec.follow_up.days + spec.follow_up.accrual_days * drawn)
+    tables["treatments"] = _treatments(result, job, course, cut)
+    ends = pl.DataFrame(
+        {"patient_id": name_patients(numbers), "cut": cut, "last_scan": np.minimum(cut, course.stop)}
+    ).join(tables["patients"].filter(pl.col("simulation") == "solved").select("patient_id"), on="patient_id")
+    for name, limit in (("visits", "last_scan"), ("lesions", "last_scan"), ("labs", "last_scan"), ("procedures", "cut")):
+        if name in tables:
+            rows = tables[name].join(ends, on="patient_id", maintain_order="left")
+            tables[name] = rows.filter(pl.col("day") <= pl.col(limit)).drop("cut", "last_scan")
+    tables["survival"] = _cut_survival(tables["survival"].join(ends, on="patient_id", maintain_order="left"))
+    for name in ("patients", "treatments"):
+        tables[name] = tables[name].join(ends, on="patient_id", how="semi", maintain_order="left")
+    tables["patients"] = tables["patients"].drop("simulation")
+    return tables
+
+
+def _cut_survival(rows: pl.DataFrame) -> pl.DataFrame:
+    """Leave out what happened after the data cut."""
+    late = pl.col("os_days") > pl.col("cut")
+    return rows.with_columns(
+        os_days=pl.min_horizontal("os_days", "cut"), died=pl.col("died") & ~late
+    ).drop("cut", "last_scan")
+
+
+def _treatments(result: Result, job: Job, course: _Course, cut: Array) -> pl.DataFrame:
+    """Drugs from first to last dose, by line: what was planned is the first, what follows progression the second."""
+    names = np.array(name_patients(result.population.numbers))
+    last = np.minimum(result.ended, cut)
+    frames = list[pl.DataFrame]()
+    for each, line, gets in zip(job.given, course.lines, course.gets, strict=True):
+        start = np.asarray(each.start)
+        end = np.minimum(np.asarray(each.until), last)
+        had = gets & (end > start)
+        frames.append(
+            pl.DataFrame(
+                {
+                    "patient_id": names[had],
+                    "line": np.full(int(had.sum()), line),
+                    "drug": [find_regimen(each.regimen).drug] * int(had.sum()),
+                    "start_day": start[had],
+                    "end_day": np.floor(end[had]),
+                    "dose": [describe_regimen(each.regimen)] * int(had.sum()),
+                }
+            )
+        )
+    if not frames:
+        return pl.DataFrame(schema=_TREATMENTS)
+    rows = pl.concat(frames).group_by("patient_id", "line", "drug", maintain_order=True)
+    return rows.agg(pl.col("start_day").min(), pl.col("end_day").max(), pl.col("dose").first())
+
+
+_TREATMENTS: Final = {
+    "patient_id": pl.String,
+    "line": pl.Int64,
+    "drug": pl.String,
+    "start_day": pl.Float64,
+    "end_day": pl.Float64,
+    "dose": pl.String,
+}
