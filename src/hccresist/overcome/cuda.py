@@ -6,6 +6,7 @@ memory side by side. Results are those of the CPU within 1e-6 (``exp`` and fused
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, Final, TypeVar
 
@@ -13,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccresist.errors import ConfigError
-from hccresist.overcome.engine import make_seen
+from hccresist.overcome.engine import Job, Result, make_seen, run_population
 from hccresist.overcome.model.arrays import Patients, Plan, Room, Seen, make_room
 from hccresist.overcome.model.patients import make_effects
+from hccresist.overcome.population import draw_population
 
+Ranges = Sequence[tuple[int, int]]
+Runner = Callable[[Ranges], Iterator[tuple[int, int, Result]]]
 Arrays = TypeVar("Arrays", Plan, Patients, Seen, Room)
 
 BATCH: Final = 65_536
@@ -76,6 +80,29 @@ def run_plan(plan: Plan, patients: Patients, *, batch: int = BATCH, block: int =
         for kept, found in zip(seen, part, strict=True):
             kept[first:last] = found
     return seen
+
+
+def find_gpu_runner(job: Job) -> Runner:
+    """Find what runs ranges of patients of a job on the GPU; see `engines.find_engine`.
+
+    Patients are drawn, and their untreated start is found, on the processor.
+
+    Raises
+    ------
+    ConfigError
+        Where numba-cuda or a GPU is not there.
+    """
+    check_cuda()
+
+    def run(ranges: Ranges) -> Iterator[tuple[int, int, Result]]:
+        for first, last in ranges:
+            numbers = np.arange(first, last)
+            population = draw_population(
+                numbers, handles=job.handles, values=job.values, mixed=job.mixed, seed=job.seed
+            )
+            yield first, last, run_population(job, population, run=run_plan)
+
+    return run
 
 
 def cut_plan(plan: Plan, first: int, last: int) -> Plan:

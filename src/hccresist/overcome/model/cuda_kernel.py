@@ -26,11 +26,11 @@ def run_patients(plan, patients, seen, room):
 
 
 def _find_type(each):
-    """Type of an argument; arrays with any strides are taken, so that one compilation does for all."""
+    """Type of an argument: arrays have the patient as their fastest index, whatever their sizes."""
     if hasattr(each, "_fields"):
         return types.NamedTuple([_find_type(part) for part in each], type(each))
     if isinstance(each, np.ndarray):
-        return types.Array(from_dtype(each.dtype), each.ndim, "A")
+        return types.Array(from_dtype(each.dtype), each.ndim, "F" if each.ndim > 1 else "C")
     return typeof(each)
 
 
