@@ -1,9 +1,9 @@
-"""Do the patterns of response come out of the model? Simulated patients, judged by *assess* as a clinic's would be.
+"""Do patterns of response come out of the model? *Assess* judges simulated patients as it does a clinic's.
 
-Nothing here knows a pattern. A `Setting` says what is given to whom and what is switched on or off; `find_out`
-simulates it, makes a clinic's tables, and lets *assess* judge them. The same patients (numbers, seed) go into every
-setting, so that two settings differ by what is switched and by nothing else. `CASES` holds, for each pattern, the
-setting in which it is looked for and the one in which its cause is taken away.
+Nothing here knows a pattern. A `Setting` says what is given to whom and what is switched on or off;
+`find_out` simulates it, makes a clinic's tables, and lets *assess* judge them. The same patients (numbers,
+seed) go into every setting, so that two settings differ by what is switched and by nothing else. `CASES`
+holds, for each pattern, the setting in which it is looked for and those in which its cause is taken away.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from hccresist.assess.closer import BY_PATIENT, Look
 from hccresist.assess.engine import assess_study
 from hccresist.assess.patterns import derive_pattern_rates
+from hccresist.outcomes.counts import Counts
+from hccresist.outcomes.kaplan_meier import Curve, Estimate, kaplan_meier, restricted_mean
 from hccresist.overcome.engine import Job, Result, run_population
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.plan import Given
@@ -34,6 +36,10 @@ PATIENTS: Final = 200
 """Patients of a case."""
 MANY: Final = 300
 """Patients of a cohort with the default parameters."""
+ARM: Final = 1_000
+"""Patients of an arm whose survival is compared."""
+SPLIT: Final = 120.0
+"""Day that parts early from late survival."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +117,13 @@ class Found:
         rows = self.made["patterns"].filter(pl.col("definition") == definition, pl.col("met"))
         return np.isin(self.names, rows["patient_id"].to_numpy())
 
+    def number(self, definition: str) -> Array:
+        """Give the number that decides a definition, of each patient who can be judged."""
+        rows = self.made["patterns"].filter(pl.col("definition") == definition, pl.col("evaluable"))
+        return rows["value"].drop_nulls().to_numpy()
+
     def count_best(self, better: str, worse: str) -> tuple[int, int]:
-        """Patients with response by one criterion and none by another, and of how many who can be judged by both."""
+        """Patients with response by one criterion and none by another, and of how many judged by both."""
         best = self.made["best_response"]
         both = best.filter(criterion=better).join(best.filter(criterion=worse), on=["patient_id", "reader"])
         both = both.filter(pl.col("best") != "NE", pl.col("best_right") != "NE")
@@ -130,7 +141,7 @@ class Found:
         return self.tables["patients"]["patient_id"].to_numpy()
 
     def growth(self, day: float) -> tuple[Array, Array]:
-        """Growth of the baseline lesions (mL) from day 0 to a look: of tumour cells, and of all else; shape = (n,)."""
+        """Growth (mL) of the baseline lesions from day 0 to a look: tumour cells, all else; shape = (n,)."""
         at = [self.find_day(0.0), self.find_day(day)]
         slots = range(int(self.result.population.lesions.max()))
         cells = sum(_known(self.result.output("cells_ml", slot=slot))[:, at] for slot in slots)
@@ -223,6 +234,62 @@ def start_anew(tables: Mapping[str, pl.DataFrame], origin: float) -> dict[str, p
     }
 
 
+@dataclass(frozen=True)
+class Halves:
+    """Difference of mean survival (days, treated less untreated) in two stretches of time.
+
+    Attributes
+    ----------
+    early
+        From day 0 to the split.
+    late
+        From the split to the end, among those who lived to the split.
+    """
+
+    early: Estimate
+    late: Estimate
+
+
+def compare_halves(treated: pl.DataFrame, untreated: pl.DataFrame, *, split: float, until: float) -> Halves:
+    """Compare survival before and after a day by restricted means.
+
+    Parameters
+    ----------
+    treated, untreated
+        Tables `survival` of independent patients.
+    split, until
+        Days.
+    """
+    early = _differ([restricted_mean(_curve(table, 0.0), split) for table in (treated, untreated)])
+    late = [restricted_mean(_curve(table, split), until - split) for table in (treated, untreated)]
+    return Halves(early, _differ(late))
+
+
+def _curve(survival: pl.DataFrame, landmark: float) -> Curve:
+    """Kaplan-Meier curve from a landmark on."""
+    rows = survival.filter(pl.col("os_days") > landmark).with_columns(pl.col("os_days") - landmark)
+    days = rows.group_by("os_days").agg(pl.col("died").sum(), pl.len()).sort("os_days")
+    died = days["died"].to_numpy().astype(np.int64)
+    none = np.zeros(0)
+    return kaplan_meier(
+        Counts(
+            days=days["os_days"].to_numpy(),
+            events=died,
+            censored=days["len"].to_numpy().astype(np.int64) - died,
+            entry_days=none,
+            entries=none.astype(np.int64),
+        )
+    )
+
+
+def _differ(means: list[Estimate]) -> Estimate:
+    """First less second, with normal limits; both are independent."""
+    values = [each.value or 0.0 for each in means]
+    half = float(np.hypot(*((each.high or 0.0) - value for each, value in zip(means, values, strict=True))))
+    difference = values[0] - values[1]
+    return Estimate(difference, difference - half, difference + half)
+
+
 # ---- the cases -------------------------------------------------------------------------------------------
 
 _CHECKPOINT: Final = ("nivolumab",)
@@ -232,42 +299,33 @@ _NO_VOLUME: Final = {"oedema_volume": 0.0, "lymphocyte_volume": 0.0, "macrophage
 _RESPONDS: Final = {"expansion_rate": 0.05, "prime_rate": 0.1}
 """Patients whose T cells divide and are primed fast enough to respond to checkpoint inhibitors."""
 _SLOW: Final = _RESPONDS | {"growth_rate": 0.006}
-"""The same in slow tumours: these cannot reach progression before they respond, so no late response is in the way."""
-_HELD: Final = (
-    _NO_NEW
-    | _DRY
-    | {
-        "growth_rate": 0.03,
-        "traffic": 0.6,
-        "prime_rate": 0.2,
-        "expansion_rate": 0.05,
-        "brake_half": 6.0,
-    }
-)
+"""The same in slow tumours, which do not progress before they respond: no late response is in the way."""
+_HELD: Final = _NO_NEW | _DRY | {"growth_rate": 0.02, "traffic": 0.1, "brake_half": 2.0}
 """Fast tumours that T cells hold before treatment; little PD-1 brake, so that its block gives little."""
 _BY_MEMORY: Final = _NO_NEW | {
     "death_rate": 0.0,
     "dropout_rate": 0.0,
-    "prime_rate": 0.005,
+    "prime_rate": 0.001,
     "memory_share": 0.3,
     "memory_output": 0.4,
 }
-"""Patients whose T cells come from stem-like memory and hardly from new priming; nobody dies or leaves for two years."""
+"""T cells come from stem-like memory, hardly from new priming; nobody dies or leaves for two years."""
 STOP: Final = 168.0
 LATE: Final = 728.0
 _REBOUND: Final = Setting(("lenvatinib",), stop=STOP, origin=STOP, every=28.0, values=_NO_NEW)
 _MEMORY: Final = Setting(_CHECKPOINT, stop=STOP, until=LATE, values=_BY_MEMORY)
 _DEFAULT: Final = Setting(mixed=True, count=MANY)
+_NO_KILLING: Final = {"cd8_kill_max": 1e-9}
 _HYPER_OFF: Final = {"hyper_growth": 0.0, "hyper_treg": 0.0}
 
 CASES: Final[Mapping[str, Setting]] = {
     # Infiltrate and oedema that outgrow dying tumour
-    "oedema": Setting(_CHECKPOINT, values=_SLOW | _NO_NEW, handles={"oedema": 2.0}),
+    "oedema": Setting(_CHECKPOINT, values=_SLOW | _NO_NEW, handles={"oedema": 3.0}),
     "oedema off": Setting(_CHECKPOINT, values=_SLOW | _NO_NEW),
     "oedema without volume": Setting(
-        _CHECKPOINT, values=_SLOW | _NO_NEW | _NO_VOLUME, handles={"oedema": 2.0}
+        _CHECKPOINT, values=_SLOW | _NO_NEW | _NO_VOLUME, handles={"oedema": 3.0}
     ),
-    "oedema untreated": Setting((), values=_SLOW | _NO_NEW, handles={"oedema": 2.0}),
+    "oedema untreated": Setting((), values=_SLOW | _NO_NEW, handles={"oedema": 3.0}),
     # Micrometastases that become visible
     "micrometastases": Setting(_CHECKPOINT, values=_SLOW | _DRY),
     "micrometastases off": Setting(_CHECKPOINT, values=_SLOW | _DRY | _NO_NEW),
@@ -285,15 +343,18 @@ CASES: Final[Mapping[str, Setting]] = {
     "rebound never treated": replace(_REBOUND, drugs=()),
     # One lesion shuts T cells out
     "mixed": Setting(
-        _CHECKPOINT, values=_RESPONDS | _NO_NEW | _DRY, alike=True, one_lesion={"exclusion": 2.0}
+        _CHECKPOINT, values=_RESPONDS | _NO_NEW | _DRY, alike=True, one_lesion={"exclusion": 4.0}
     ),
     "mixed off": Setting(_CHECKPOINT, values=_RESPONDS | _NO_NEW | _DRY, alike=True),
     # Pruned vessels take enhancement away
     "enhancement": Setting(("bevacizumab",)),
     "enhancement off": Setting(("bevacizumab",), values={"enhancement_half": 1e-3}),
+    "enhancement and debris off": Setting(
+        ("bevacizumab",), values={"enhancement_half": 1e-3, "debris_clear": 5.0}
+    ),
     # Response that outlives the drug
     "memory": _MEMORY,
-    "memory off": replace(_MEMORY, values=_BY_MEMORY | {"memory_share": 0.0}),
+    "memory off": replace(_MEMORY, values=_BY_MEMORY | {"memory_output": 0.0}),
     "memory not stopped": replace(_MEMORY, stop=np.inf),
     # The default population
     "nivolumab": replace(_DEFAULT, drugs=_CHECKPOINT),
@@ -302,5 +363,14 @@ CASES: Final[Mapping[str, Setting]] = {
     "nivolumab off read": replace(_DEFAULT, drugs=_CHECKPOINT, handles=_HYPER_OFF, error=True),
     "placebo": _DEFAULT,
     "placebo read": replace(_DEFAULT, error=True),
+    # Survival; the arms are of different patients, T cells that cannot kill are the control
+    "survival nivolumab": Setting(_CHECKPOINT, mixed=True, until=LATE, count=ARM),
+    "survival untreated": Setting((), mixed=True, until=LATE, count=ARM, first=ARM),
+    "survival nivolumab, no killing": Setting(
+        _CHECKPOINT, mixed=True, until=LATE, count=ARM, values=_NO_KILLING, handles=_HYPER_OFF
+    ),
+    "survival untreated, no killing": Setting(
+        (), mixed=True, until=LATE, count=ARM, first=ARM, values=_NO_KILLING, handles=_HYPER_OFF
+    ),
 }
 """Settings by name: with the cause of a pattern, and (``off`` and others) without."""
