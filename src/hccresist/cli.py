@@ -38,6 +38,7 @@ from hccresist.cli_run import (
     told_as_usage,
 )
 from hccresist.cli_simulate import simulate
+from hccresist.cli_trial import trial
 from hccresist.cli_trials import trials
 from hccresist.errors import InputError
 from hccresist.failures import BAD_INPUT, BAD_USAGE, FAILED, FINE, INTERRUPTED, tell_error
@@ -289,6 +290,7 @@ app.command(overcome, sort_key=5)
 app.command(cells, sort_key=5)
 app.command(evidence, sort_key=6)
 app.command(trials, sort_key=6)
+app.command(trial, sort_key=7)
 app.command(export, sort_key=7)
 app.command(reference)
 app.command(model, sort_key=7)

@@ -54,7 +54,7 @@ Row = dict[str, Any]
 
 
 def name_unit(endpoint: str) -> str:
-    """Unit of an endpoint: percent, months or ratio.
+    """Return the unit of an endpoint: percent, months or ratio.
 
     Examples
     --------
@@ -130,7 +130,9 @@ def _survival(summary: pl.DataFrame, spec: Spec) -> Iterator[Row]:
                 reached = row["value"] is not None
                 open_end = not reached and (row["note"] or "").startswith("not reached")
                 value = row["value"] / MONTH if reached else None
-                yield _row(row["group"], by_endpoint[kind], criterion, value=value, n=row["n"], open_end=open_end)
+                yield _row(
+                    row["group"], by_endpoint[kind], criterion, value=value, n=row["n"], open_end=open_end
+                )
             elif statistic == "rate" and kind in {"OS", "PFS"}:
                 name = f"{kind}_{round(row['at_days'] / MONTH)}mo"
                 if name in ENDPOINTS:
@@ -213,11 +215,13 @@ def summarise_replicates(replicates: pl.DataFrame, spec: Spec) -> pl.DataFrame:
                 "assessor": spec.assessor if criterion else None,
                 **dict(zip(("value", "low", "high"), shown, strict=True)),
                 "unit": name_unit(endpoint or ""),
-                "n": int(group["n"].median() or 0),
+                "n": int(np.median(group["n"].to_numpy())),
             }
         )
     order = {name: k for k, name in enumerate(ENDPOINTS)}
-    rows.sort(key=lambda r: (r["arm_id"], order[r["endpoint"]], r["criterion"] or "", r["comparator_arm"] or ""))
+    rows.sort(
+        key=lambda r: (r["arm_id"], order[r["endpoint"]], r["criterion"] or "", r["comparator_arm"] or "")
+    )
     return pl.DataFrame(rows, schema={name: pl.Int64 if name == "n" else pl.String for name in TABLE})
 
 

@@ -143,6 +143,7 @@ def _visits(table: Table) -> Visits:
         every=every,
         until=table.number("until", 365.0, low=0.0, high=MOST_DAYS),
         then=table.number("then", every, low=1.0, high=MOST_DAYS),
+        after_stop=table.whole("after_stop", 0, high=1000),
     )
     table.finish()
     return visits
@@ -214,13 +215,17 @@ def _arms(root: Table, trial: str) -> tuple[Arm, ...]:
     tables = root.tables("arms")
     total = root.whole("n", 0, low=0, high=MOST_PATIENTS)
     if not tables:
-        root.tell("arms", "the trial has no arm", hint='Write [[arms]] and below it name = "placebo" and n = 100.')
+        root.tell(
+            "arms", "the trial has no arm", hint='Write [[arms]] and below it name = "placebo" and n = 100.'
+        )
     ratios = [table.number("ratio", 1.0, above=True, high=1000.0) for table in tables]
     sizes = share_out(total, ratios)
     arms = [_arm(table, trial, n=sizes[k], total=total) for k, table in enumerate(tables)]
     for key, count in Counter(arm.arm_id for arm in arms).items():
         if count > 1:
-            root.tell("arms", f"{count} arms are called {key!r}", hint="Give each a name, or an arm_id, of its own.")
+            root.tell(
+                "arms", f"{count} arms are called {key!r}", hint="Give each a name, or an arm_id, of its own."
+            )
     if sum(arm.control for arm in arms) > 1:
         root.tell("arms", "more than one arm is the control", hint="Write control = true in one arm.")
     return tuple(sorted(arms, key=lambda arm: arm.arm_id))
@@ -288,7 +293,12 @@ def _check_arm(table: Table, arm: Arm) -> None:
 
 def _drug(table: Table) -> DrugPlan:
     after = table.content.get("start") == PROGRESSION
-    start = table.take("start", lambda v: v == PROGRESSION or (is_number(v) and 0 <= v <= MOST_DAYS), 'a day from 0, or "progression"', 0.0)
+    start = table.take(
+        "start",
+        lambda v: v == PROGRESSION or (is_number(v) and 0 <= v <= MOST_DAYS),
+        'a day from 0, or "progression"',
+        0.0,
+    )
     delay = table.number("delay_days", 0.0, high=MOST_DAYS)
     if delay and not after:
         table.tell("delay_days", 'a delay belongs to start = "progression"')
@@ -299,7 +309,9 @@ def _drug(table: Table) -> DrugPlan:
         table.tell("for_days", "for_days and until both say when the drug ends")
     end = min(until, first + length)
     if end <= first:
-        table.tell("until", "the drug ends before it starts", found=f"{end:g}", expected=f"more than {first:g}")
+        table.tell(
+            "until", "the drug ends before it starts", found=f"{end:g}", expected=f"more than {first:g}"
+        )
     plan = DrugPlan(
         regimens=_regimens(table),
         after_progression=after,

@@ -37,7 +37,8 @@ STRIDE: Final = 2**21
 """Patient numbers that an arm of a replicate has."""
 SCREENED_MOST: Final = 200_000
 """Patients that are screened for an arm at most."""
-FEWEST: Final = 64
+FEWEST: Final = 16
+"""Patients of a further batch of screening at least."""
 _BEFORE: Final = -1e6
 
 
@@ -113,10 +114,15 @@ def enrol(
     people, starts = list[Population](), list[tuple[Array, Array, NDArray[np.int64]]]()
     while enrolled < arm.n:
         if screened >= SCREENED_MOST:
-            message = f"arm {arm.arm_id}: of {screened:,} virtual patients screened, {enrolled:,} are eligible; {arm.n:,} are wanted"
+            message = (
+                f"arm {arm.arm_id}: of {screened:,} virtual patients screened, {enrolled:,} are eligible; "
+                f"{arm.n:,} are wanted"
+            )
             raise ComputationError(message)
         share = max(enrolled, 1) / screened if screened else 1.0
-        count = int(min((arm.n - enrolled) / share * 1.05 + FEWEST, SCREENED_MOST - screened))
+        count = int(
+            min(max(np.ceil((arm.n - enrolled) / share), FEWEST if screened else 1), SCREENED_MOST - screened)
+        )
         numbers = np.arange(first + screened, first + screened + count)
         some, start = _screen(spec, arm, numbers, values, threads=threads, seed=seed)
         left = arm.n - enrolled
@@ -202,11 +208,7 @@ def find_handle(people: Population, name: str) -> Flags:
     patient, lesion = model.names("patient"), model.names("lesion")
     found = np.zeros(len(people.numbers), dtype=bool)
     for parameter in find_handle_values({name: 1.0}):
-        at = (
-            patient.index(parameter)
-            if parameter in patient
-            else len(patient) + lesion.index(parameter)
-        )
+        at = patient.index(parameter) if parameter in patient else len(patient) + lesion.index(parameter)
         found |= people.params[:, at] > 0
     return found
 
@@ -218,10 +220,7 @@ def find_labs(
     job = Job((), (float("-inf"),), until=_BEFORE)
     seen = run_population(job, people, start=start, threads=threads)
     states = read_model().patient.states
-    return {
-        name: (seen.state(name) if name in states else seen.output(name))[:, 0]
-        for name in LABS
-    }
+    return {name: (seen.state(name) if name in states else seen.output(name))[:, 0] for name in LABS}
 
 
 def _fits_mix(people: Population, mix: Mapping[str, float], *, seed: int) -> Flags:
@@ -233,7 +232,9 @@ def _fits_mix(people: Population, mix: Mapping[str, float], *, seed: int) -> Fla
     chance = np.ones(len(people.numbers))
     for name in ("male", "ecog1", "mvi", "ehs"):
         if name in mix:
-            chance *= _weigh([people.traits[name], ~people.traits[name]], [mix[name], 1.0 - mix[name]], [name])
+            chance *= _weigh(
+                [people.traits[name], ~people.traits[name]], [mix[name], 1.0 - mix[name]], [name]
+            )
     chance *= _weigh_aetiology(people, mix)
     drawn = draw_uniform(people.numbers, Purpose.ARM, np.array([index_of("mix")]), seed=seed)[:, 0]
     return drawn < chance

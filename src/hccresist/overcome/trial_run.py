@@ -9,7 +9,7 @@ stop both runs are the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 from hccresist.assess.engine import assess_study
 from hccresist.overcome.dosing import find_regimen
 from hccresist.overcome.engine import Job, Result, run_population
+from hccresist.overcome.model.arrays import Patients, Plan, Seen
 from hccresist.overcome.plan import Given, Procedure
+from hccresist.overcome.population import SLOTS
 from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
 from hccresist.overcome.scans import (
     NOT_ENHANCING_MM,
@@ -28,7 +30,6 @@ from hccresist.overcome.scans import (
     make_tables,
     name_patients,
 )
-from hccresist.overcome.population import SLOTS
 from hccresist.overcome.trial_endpoints import find_endpoints
 from hccresist.overcome.trial_people import Enrolled, enrol, take_people
 from hccresist.overcome.trial_spec import STATEMENT, Arm, DrugPlan, Spec
@@ -37,7 +38,10 @@ from hccresist.study.study import Study, StudyConfig
 
 Array = NDArray[np.float64]
 Tables = dict[str, pl.DataFrame]
+Run = Callable[[Plan, Patients], Seen]
 DAY: Final = 1.0
+ONE_DOSE: Final = 0.5
+"""Days after its start at which a repeated drug has had its one dose."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ def run_replicate(
     values: Mapping[str, float] | None = None,
     keep: bool = False,
     threads: int | None = None,
+    run: Run | None = None,
 ) -> Replicate:
     """Run one replicate.
 
@@ -91,13 +96,15 @@ def run_replicate(
         Whether to give the tables of the study, labs among them.
     threads
         Threads of the engine.
+    run
+        What runs a plan, as `engine.run_population` takes it.
 
     Raises
     ------
     ComputationError
         Where too few patients are eligible.
     """
-    parts, counts = list[Tables](), dict.fromkeys(("screened", "enrolled", "unsolved", "full"), 0)
+    parts, counts = list[Tables](), dict[str, int]()
     shared = dict(values or {})
     if spec.follow_up.dropout_per_year is not None:
         shared["dropout_rate"] = spec.follow_up.dropout_per_year / 365.25
@@ -105,10 +112,10 @@ def run_replicate(
         people = enrol(
             spec, arm, replicate=number, place=place, values=shared, threads=threads, seed=spec.seed
         )
-        tables, found = run_arm(spec, arm, people, threads=threads)
+        tables, found = run_arm(spec, arm, people, threads=threads, run=run)
         parts.append(tables)
         for name, count in found.items():
-            counts[name] += count
+            counts[name] = counts.get(name, 0) + count
     joined = {
         name: pl.concat([part[name] for part in parts if name in part])
         for name in dict.fromkeys(name for part in parts for name in part)
@@ -139,7 +146,7 @@ def make_study(spec: Spec, tables: Mapping[str, pl.DataFrame]) -> Study:
 
 
 def run_arm(
-    spec: Spec, arm: Arm, enrolled: Enrolled, *, threads: int | None = None
+    spec: Spec, arm: Arm, enrolled: Enrolled, *, threads: int | None = None, run: Run | None = None
 ) -> tuple[Tables, dict[str, int]]:
     """Run the patients of an arm, and make a clinic's tables of them.
 
@@ -156,7 +163,7 @@ def run_arm(
     visits = (float("-inf"), 0.0, *spec.visits.days(spec.follow_up.longest))
     course = _plan(spec, arm, people.numbers, people.weight_kg, stop=np.full(count, np.inf))
     job = _make_job(spec, visits, course)
-    first = run_population(job, people, start=enrolled.start, threads=threads)
+    first = run_population(job, people, start=enrolled.start, threads=threads, run=run)
     if arm.stop_at_progression:
         stop = _find_stops(spec, arm, first, job)
         liver = _look_up(first.state("liver"), visits, stop)
@@ -170,6 +177,7 @@ def run_arm(
             take_people(people, changed),
             start=(enrolled.start[0][changed], enrolled.start[1][changed], enrolled.start[2][changed]),
             threads=threads,
+            run=run,
         )
         result = _merge(first, again, changed)
     tables = _observe(spec, arm, result, job, course)
@@ -237,10 +245,9 @@ def _plan(
         intensity = plan.intensity * np.where(weight_kg < plan.light_kg, plan.light_factor, 1.0)
         for k in range(plan.times):
             begin = np.where(has, np.minimum(start + k * plan.every, never), never)
+            end = until if plan.times == 1 else np.minimum(until, begin + ONE_DOSE)
             for regimen in plan.regimens:
-                given.append(
-                    Given(regimen, start=begin, until=until, intensity=intensity, missed=plan.missed)
-                )
+                given.append(Given(regimen, start=begin, until=end, intensity=intensity, missed=plan.missed))
                 lines.append(2 if plan.after_progression else 1)
                 chosen.append(has)
     procedures = tuple(
@@ -251,9 +258,7 @@ def _plan(
     return _Course(tuple(chosen), tuple(given), tuple(lines), procedures, stop)
 
 
-def _choose(
-    plans: Sequence[DrugPlan], numbers: NDArray[np.int64], *, seed: int
-) -> list[NDArray[np.bool_]]:
+def _choose(plans: Sequence[DrugPlan], numbers: NDArray[np.int64], *, seed: int) -> list[NDArray[np.bool_]]:
     """Who gets each plan: alternatives share the patients out, by one number a patient and phase."""
     found, edge = list[NDArray[np.bool_]](), {False: 0.0, True: 0.0}
     for plan in plans:
@@ -283,10 +288,14 @@ def _find_stops(spec: Spec, arm: Arm, result: Result, job: Job) -> Array:
     seen = best.filter(pl.col("progression_day").is_not_null())
     rows = find_rows(seen["patient_id"], result.population.numbers)
     scans = np.array(job.visits[1:])
-    at = np.searchsorted(scans, seen["progression_day"].to_numpy() - 1e-6)
-    at = at + arm.beyond_visits
-    found[rows] = np.where(at < len(scans), scans[np.minimum(at, len(scans) - 1)], np.inf)
+    found[rows] = _later(scans, seen["progression_day"].to_numpy(), arm.beyond_visits)
     return found
+
+
+def _later(scans: Array, days: Array, count: int) -> Array:
+    """Day of the scan that comes so many scans after that of a day; infinite where there is none."""
+    at = np.searchsorted(scans, days - 1e-6) + count
+    return np.where(at < len(scans), scans[np.minimum(at, len(scans) - 1)], np.inf)
 
 
 def find_rows(names: pl.Series, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -335,10 +344,16 @@ def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: _Course) ->
     drawn = draw_uniform(numbers, Purpose.ARM, np.array([index_of("entry")]), seed=spec.seed)[:, 0]
     cut = np.round(spec.follow_up.days + spec.follow_up.accrual_days * drawn)
     tables["treatments"] = _treatments(result, job, course, cut)
+    scans = _later(np.array(job.visits[1:]), course.stop, spec.visits.after_stop)
     ends = pl.DataFrame(
-        {"patient_id": name_patients(numbers), "cut": cut, "last_scan": np.minimum(cut, course.stop)}
+        {"patient_id": name_patients(numbers), "cut": cut, "last_scan": np.minimum(cut, scans)}
     ).join(tables["patients"].filter(pl.col("simulation") == "solved").select("patient_id"), on="patient_id")
-    for name, limit in (("visits", "last_scan"), ("lesions", "last_scan"), ("labs", "last_scan"), ("procedures", "cut")):
+    for name, limit in (
+        ("visits", "last_scan"),
+        ("lesions", "last_scan"),
+        ("labs", "last_scan"),
+        ("procedures", "cut"),
+    ):
         if name in tables:
             rows = tables[name].join(ends, on="patient_id", maintain_order="left")
             tables[name] = rows.filter(pl.col("day") <= pl.col(limit)).drop("cut", "last_scan")
@@ -352,13 +367,13 @@ def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: _Course) ->
 def _cut_survival(rows: pl.DataFrame) -> pl.DataFrame:
     """Leave out what happened after the data cut."""
     late = pl.col("os_days") > pl.col("cut")
-    return rows.with_columns(
-        os_days=pl.min_horizontal("os_days", "cut"), died=pl.col("died") & ~late
-    ).drop("cut", "last_scan")
+    return rows.with_columns(os_days=pl.min_horizontal("os_days", "cut"), died=pl.col("died") & ~late).drop(
+        "cut", "last_scan"
+    )
 
 
 def _treatments(result: Result, job: Job, course: _Course, cut: Array) -> pl.DataFrame:
-    """Drugs from first to last dose, by line: what was planned is the first, what follows progression the second."""
+    """Drugs from first to last dose; what was planned is line 1, what follows progression line 2."""
     names = np.array(name_patients(result.population.numbers))
     last = np.minimum(result.ended, cut)
     frames = list[pl.DataFrame]()

@@ -88,7 +88,7 @@ class DrugPlan:
     liver_min
         After progression: liver reserve (0 to 1) from which on it is given.
     every, times
-        A regimen with one dose, repeated: days between, and how often.
+        The first dose of a regimen, repeated: days between, and how often (infusions).
     missed
         Chance that a dose is missed.
     """
@@ -156,11 +156,15 @@ class Arm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visits:
-    """Scans: every so many days until a day, then every so many."""
+    """Scans: every so many days until a day, then every so many.
+
+    Scans end when treatment stops for progression, or `after_stop` scans later.
+    """
 
     every: float = 56.0
     until: float = 365.0
     then: float = 84.0
+    after_stop: int = 0
 
     def days(self, last: float) -> tuple[float, ...]:
         """Days of scans after day 0, up to `last`.

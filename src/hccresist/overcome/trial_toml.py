@@ -16,11 +16,11 @@ _KEY: Final = re.compile(r"^\s*[\"']?([\w -]+?)[\"']?\s*(?:=|\.)")
 
 
 def find_lines(text: str) -> dict[Path, int]:
-    """Find the line (from 1) of each section and key of a TOML text.
+    r"""Find the line (from 1) of each section and key of a TOML text.
 
     Examples
     --------
-    >>> find_lines('name = "a"\\n[[arms]]\\nn = 3')[("arms", 0, "n")]
+    >>> find_lines('name = "a"\n[[arms]]\nn = 3')[("arms", 0, "n")]
     3
     """
     found: dict[Path, int] = {}
@@ -58,7 +58,7 @@ def parse_toml(text: str, *, file: str, log: IssueLog) -> Table | None:
     except tomllib.TOMLDecodeError as error:
         at = re.search(r"\(at line (\d+), column \d+\)", str(error))
         problem = re.sub(r"\s*\(at .*\)$", "", str(error))
-        log.error(
+        log.error(  # noqa: PLE1205  (an IssueLog, no logger)
             "config-syntax",
             f"this is not valid TOML: {problem[:1].lower()}{problem[1:]}",
             file=file,
@@ -89,12 +89,16 @@ class Table:
 
     def name(self, key: str = "") -> str:
         """Name of a key with all that it stands in, counted from 1."""
-        words = [f"[{word + 1}]" if isinstance(word, int) else f".{word}" for word in (*self.at, key) if word != ""]
+        words = [
+            f"[{word + 1}]" if isinstance(word, int) else f".{word}" for word in (*self.at, key) if word != ""
+        ]
         return "".join(words).lstrip(".")
 
-    def tell(self, key: str, problem: str, *, found: object = None, expected: str = "", hint: str = "") -> None:
+    def tell(
+        self, key: str, problem: str, *, found: object = None, expected: str = "", hint: str = ""
+    ) -> None:
         """Tell that an entry cannot be used."""
-        self.log.error(
+        self.log.error(  # noqa: PLE1205
             "trial-value",
             problem,
             file=self.file,
@@ -123,7 +127,9 @@ class Table:
         words = f"a number {'above' if above else 'from'} {low:g}"
         words += f" to {high:g}" if high < float("inf") else ""
         return float(
-            self.take(key, lambda v: is_number(v) and (v > low if above else v >= low) and v <= high, words, default)
+            self.take(
+                key, lambda v: is_number(v) and (v > low if above else v >= low) and v <= high, words, default
+            )
         )
 
     def whole(self, key: str, default: int, *, low: int = 0, high: int = 10_000_000) -> int:
@@ -172,7 +178,7 @@ class Table:
         for key in self.content:
             if key not in self.known:
                 hint = nearest(key, sorted(self.known)) or f"Known: {', '.join(sorted(self.known))}."
-                self.log.error(
+                self.log.error(  # noqa: PLE1205
                     "trial-unknown-key",
                     f"there is no entry '{key}' here",
                     file=self.file,
@@ -190,7 +196,7 @@ def is_number(value: object) -> bool:
 def is_range(value: object) -> bool:
     """Whether a value is a pair of numbers, the lower first."""
     pair = cast("list[float]", value) if isinstance(value, list) else []
-    return len(pair) == 2 and all(is_number(each) for each in pair) and pair[0] <= pair[1]  # noqa: PLR2004
+    return len(pair) == 2 and all(is_number(each) for each in pair) and pair[0] <= pair[1]
 
 
 def _is_texts(value: object) -> bool:
