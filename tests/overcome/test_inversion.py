@@ -9,7 +9,7 @@ from hccresist.overcome.inversion import contraction, draw_prior, find_step, upd
 def _invert(function, data, error, mean, spread, *, members=400, seed=1):
     step = draw_prior(mean, spread, members=members, seed=seed)
     while step.time < 1:
-        step = update(step, function(step.members), data, error, seed=seed)
+        step = update(step, function(step.members), data=data, error=error, seed=seed)
         assert step.number < 60
     return step.members
 
@@ -57,7 +57,8 @@ def test_steps_never_take_in_more_than_all_data() -> None:
 
 def test_equal_for_equal_seeds() -> None:
     run = [
-        _invert(lambda x: x, np.array([1.0]), np.array([0.2]), np.zeros(1), np.ones(1), seed=seed) for seed in (5, 5, 6)
+        _invert(lambda x: x, np.array([1.0]), np.array([0.2]), np.zeros(1), np.ones(1), seed=seed)
+        for seed in (5, 5, 6)
     ]
     np.testing.assert_array_equal(run[0], run[1])
     assert not np.array_equal(run[0], run[2])

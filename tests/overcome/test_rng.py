@@ -23,7 +23,10 @@ def test_rows_depend_on_nothing_but_patient_purpose_and_seed() -> None:
     whole = draw_uniform(patients, Purpose.DEATH, 6, seed=3)
     np.testing.assert_array_equal(draw_uniform(patients[::-1], Purpose.DEATH, 6, seed=3)[::-1], whole)
     np.testing.assert_array_equal(draw_uniform(patients[20:30], Purpose.DEATH, 2, seed=3), whole[20:30, :2])
-    for other in (draw_uniform(patients, Purpose.DEATH, 6, seed=4), draw_uniform(patients, Purpose.DROPOUT, 6, seed=3)):
+    for other in (
+        draw_uniform(patients, Purpose.DEATH, 6, seed=4),
+        draw_uniform(patients, Purpose.DROPOUT, 6, seed=3),
+    ):
         assert not np.isin(other, whole).any()
 
 

@@ -65,7 +65,7 @@ def find_step(outputs: Array, data: Array, error: Array, *, time: float) -> floa
     return float(min(wanted, 1.0 - time))
 
 
-def update(step: Step, outputs: Array, data: Array, error: Array, *, seed: int) -> Step:
+def update(step: Step, outputs: Array, *, data: Array, error: Array, seed: int) -> Step:
     """Take in part of the data.
 
     Members whose outputs are no numbers are set anew from the others' mean and covariance after the update.
