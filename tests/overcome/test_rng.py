@@ -31,7 +31,7 @@ def test_rows_depend_on_nothing_but_patient_purpose_and_seed() -> None:
 
 
 def test_distributions() -> None:
-    """Kolmogorov-Smirnov with a fixed seed; the bound is far from what 60,000 numbers would show by chance."""
+    """Kolmogorov-Smirnov with a fixed seed; the bound is far from what 60,000 numbers show by chance."""
     patients = np.arange(20_000)
     for values, name in (
         (draw_uniform(patients, Purpose.VISIT, 3, seed=1), "uniform"),
