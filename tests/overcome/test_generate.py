@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hccresist.overcome.model import kernel_generated as kernel
-from hccresist.overcome.model.generate import COMPILED, KERNEL, LEVELS, write_all, write_kernel, write_stamp
+from hccresist.overcome.model.generate import COMPILED, KERNEL, write_all, write_kernel, write_stamp
 from hccresist.overcome.model.integrate import SATURATING
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.model.patients import make_effects, make_parameters
@@ -41,7 +41,7 @@ def test_a_change_of_the_kernel_changes_every_digest() -> None:
     assert all(now[file] != then[file] for file in COMPILED)
 
 
-@pytest.mark.parametrize("file", [KERNEL, LEVELS, *COMPILED], ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", [KERNEL, *COMPILED], ids=lambda file: file.stem)
 def test_compiled_functions_allocate_nothing(file) -> None:
     """No list, no array, no text: the same functions run on a GPU."""
     tree = ast.parse(file.read_text(encoding="utf-8"))

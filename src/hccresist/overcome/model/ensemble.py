@@ -40,7 +40,7 @@ from hccresist.overcome.model.levels import (
     write_terms,
 )
 
-STAMP: Final = "8f10308caf6199ef"
+STAMP: Final = "e999f206791dd44a"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 DEATH, DROPOUT, NEW = 0, 1, 2
 TACE, ABLATION, RESECTION = 0, 1, 2

@@ -21,9 +21,12 @@ from hccresist.overcome.model.text import FOLDER, Formula, Module
 from hccresist.overcome.pk import PHASE_COUNT
 
 KERNEL: Final = FOLDER / "kernel_generated.py"
-COMPILED: Final = tuple(FOLDER / f"{name}.py" for name in ("integrate", "ensemble", "settle", "cuda_kernel"))
+COMPILED: Final = tuple(
+    FOLDER / f"{name}.py" for name in ("levels", "integrate", "ensemble", "settle", "cuda_kernel")
+)
 """Modules that Numba compiles, each with the ones before it in it."""
-LEVELS: Final = FOLDER / "levels.py"
+KINETICS: Final = FOLDER.parent / "pk.py"
+"""Its constants are compiled into the modules."""
 _WIDTH: Final = 104
 LANES: Final = PHASE_COUNT + 4 - PHASE_COUNT % 4
 """Length of a column of `exposures`: phases, the moment before a dose, and room up to a multiple of four."""
@@ -418,7 +421,7 @@ def write_stamp(source: str, before: str) -> str:
 def write_all(kernel: str) -> dict[Path, str]:
     """Write the kernel and the stamps of the modules that have it in them; sources by file."""
     found = {KERNEL: kernel}
-    before = kernel + LEVELS.read_text(encoding="utf-8")
+    before = kernel + KINETICS.read_text(encoding="utf-8")
     for file in COMPILED:
         found[file] = write_stamp(file.read_text(encoding="utf-8"), before)
         before += found[file]

@@ -18,7 +18,7 @@ Comput Math Appl 2011;62:770-775. doi:10.1016/j.camwa.2011.06.002
 from __future__ import annotations
 
 from enum import IntEnum
-from math import exp, isfinite
+from math import ceil, exp, isfinite
 from typing import Final
 
 import numpy as np
@@ -49,12 +49,14 @@ HAZARDS: Final = tuple(
 )
 """Cumulative hazards among the states, in the order of their thresholds."""
 _NEAR: Final = 1e-9  # of a step: where a hazard's crossing is as good as at the end
-STAMP: Final = "9812593a3aedf2f2"
+STAMP: Final = "71816bd67e9274eb"
 """Digest of the kernel, written by `generate`: Numba's cache of this file looks at no other file."""
 WORK: Final = 9
 """Rows of the working array that a run needs."""
 _MAX_STEPS: Final = 100_000
 _SMALLEST: Final = 1e-9
+_GROWTH: Final = 5.0  # most that a step may grow by
+_GROWTH_AFTER: Final = 1.2  # the same, up to the next stop, once a step was refused
 _NOTHING: Final = 1e-12  # mg/L: less is not worth an exponential
 
 
@@ -250,13 +252,14 @@ def cross(length, first, state, params, terms, ripples, many, weights, tolerance
         A `Status`, the last free step size, the days gone, and the hazard that crossed (-1: none).
     """
     relative, absolute = tolerances
-    day, size = 0.0, first
+    day, size, growth = 0.0, first, _GROWTH
     find_rates(0.0, state, params, terms, ripples, many, weights, effects, work[0])
     for _ in range(_MAX_STEPS):
         left = length - day
         if left <= 0.0:
             return 0, size, length, -1
-        step = left if size > 0.999 * left else size
+        # Equal steps to the stop: a long one and a short rest would cost as much and be less exact.
+        step = left / ceil(0.999 * left / size)
         take_step(day, step, state, params, terms, ripples, many, weights, work, effects)
         error = measure(state, work, relative, absolute)
         happened = -1
@@ -270,9 +273,13 @@ def cross(length, first, state, params, terms, ripples, many, weights, tolerance
                 find_rates(day, state, params, terms, ripples, many, weights, effects, work[0])
         if happened >= 0:
             return 0, size, day, happened
-        factor = 5.0 if error < 1e-4 else max(0.2, min(5.0, 0.9 * error**-0.2))
-        # A step cut short by a stop says nothing against the size that was free.
-        size = step * factor if error > 1.0 or step == size else max(size, step * factor)
+        factor = _GROWTH if error < 1e-4 else max(0.2, min(_GROWTH, 0.9 * error**-0.2))
+        if error > 1.0:
+            size, growth = step * factor, _GROWTH_AFTER
+        else:
+            # A step cut short by a stop says nothing against the size that was free.
+            grown = step * min(factor, growth)
+            size = grown if step >= size else max(size, grown)
         if size < _SMALLEST:
             return 2, size, day, -1
     return 1, size, day, -1

@@ -28,6 +28,8 @@ KINETICS: Final = (
     "km",
 )
 """Kinetic parameters in the order in which the kernel takes them (units: `pk.Kinetics`)."""
+STAMP: Final = "91d4a3b5dedf8a91"
+"""Digest of what is compiled into this module, written by `generate`; see `integrate.STAMP`."""
 SLOTS: Final = 18
 """Numbers that a drug needs in the working array."""
 _PARTS, _STEADY, INFLOW, PIECE_END, _CLEARANCE = 3, 12, 15, 16, 17
