@@ -8,6 +8,7 @@ holds, for each pattern, the setting in which it is looked for and those in whic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -24,7 +25,7 @@ from hccresist.outcomes.kaplan_meier import Curve, Estimate, kaplan_meier, restr
 from hccresist.overcome.engine import Job, Result, run_population
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.plan import Given
-from hccresist.overcome.population import SLOTS, Population, draw_population, find_handle_values
+from hccresist.overcome.population import MOST_LESIONS, SLOTS, Population, draw_population, find_handle_values
 from hccresist.overcome.scans import make_tables
 from hccresist.study.frames import study_from_frames
 from hccresist.study.study import StudyConfig
@@ -142,21 +143,21 @@ class Found:
 
     def growth(self, day: float) -> tuple[Array, Array]:
         """Growth (mL) of the baseline lesions from day 0 to a look: tumour cells, all else; shape = (n,)."""
-        at = [self.find_day(0.0), self.find_day(day)]
-        slots = range(int(self.result.population.lesions.max()))
-        cells = sum(_known(self.result.output("cells_ml", slot=slot))[:, at] for slot in slots)
-        whole = sum(_known(self.result.output("whole_volume", slot=slot))[:, at] for slot in slots)
-        tumour = np.diff(np.asarray(cells), axis=1)[:, 0]
-        return tumour, np.diff(np.asarray(whole), axis=1)[:, 0] - tumour
+        first, last = (self._add("cells_ml", at) for at in (0.0, day))
+        before, after = (self._add("whole_volume", at) for at in (0.0, day))
+        return last - first, (after - before) - (last - first)
+
+    def _add(self, output: str, day: float) -> Array:
+        """Sum of an output over the baseline lesions; not a number where a patient was not followed."""
+        at, lesions = self.find_day(day), self.result.population.lesions
+        total = np.zeros(len(lesions))
+        for slot in range(MOST_LESIONS):
+            total += np.where(slot < lesions, self.result.output(output, slot=slot)[:, at], 0.0)
+        return total
 
     def find_day(self, day: float) -> int:
         """Index of a day on which results were kept."""
         return make_job(self.setting).visits.index(day)
-
-
-def _known(values: Array) -> Array:
-    """Values with zero where a lesion is not there."""
-    return np.where(np.isfinite(values), values, 0.0)
 
 
 def find_out(setting: Setting, *, threads: int | None = None) -> Found:
@@ -260,13 +261,16 @@ def compare_halves(treated: pl.DataFrame, untreated: pl.DataFrame, *, split: flo
     split, until
         Days.
     """
-    early = _differ([restricted_mean(_curve(table, 0.0), split) for table in (treated, untreated)])
-    late = [restricted_mean(_curve(table, split), until - split) for table in (treated, untreated)]
+    early = _differ([restricted_mean(estimate_survival(table), split) for table in (treated, untreated)])
+    late = [
+        restricted_mean(estimate_survival(table, landmark=split), until - split)
+        for table in (treated, untreated)
+    ]
     return Halves(early, _differ(late))
 
 
-def _curve(survival: pl.DataFrame, landmark: float) -> Curve:
-    """Kaplan-Meier curve from a landmark on."""
+def estimate_survival(survival: pl.DataFrame, *, landmark: float = 0.0) -> Curve:
+    """Estimate survival (Kaplan-Meier) from a landmark day on, of those alive on it."""
     rows = survival.filter(pl.col("os_days") > landmark).with_columns(pl.col("os_days") - landmark)
     days = rows.group_by("os_days").agg(pl.col("died").sum(), pl.len()).sort("os_days")
     died = days["died"].to_numpy().astype(np.int64)
@@ -285,7 +289,8 @@ def _curve(survival: pl.DataFrame, landmark: float) -> Curve:
 def _differ(means: list[Estimate]) -> Estimate:
     """First less second, with normal limits; both are independent."""
     values = [each.value or 0.0 for each in means]
-    half = float(np.hypot(*((each.high or 0.0) - value for each, value in zip(means, values, strict=True))))
+    first, second = ((each.high or 0.0) - value for each, value in zip(means, values, strict=True))
+    half = math.hypot(first, second)
     difference = values[0] - values[1]
     return Estimate(difference, difference - half, difference + half)
 
@@ -300,6 +305,8 @@ _RESPONDS: Final = {"expansion_rate": 0.05, "prime_rate": 0.1}
 """Patients whose T cells divide and are primed fast enough to respond to checkpoint inhibitors."""
 _SLOW: Final = _RESPONDS | {"growth_rate": 0.006}
 """The same in slow tumours, which do not progress before they respond: no late response is in the way."""
+_SPREAD: Final = {"new_lesion_rate": 10.0, "micromet_growth": 0.001}
+"""Micrometastases that become visible early though there are few."""
 _HELD: Final = _NO_NEW | _DRY | {"growth_rate": 0.02, "traffic": 0.1, "brake_half": 2.0}
 """Fast tumours that T cells hold before treatment; little PD-1 brake, so that its block gives little."""
 _BY_MEMORY: Final = _NO_NEW | {
@@ -327,7 +334,7 @@ CASES: Final[Mapping[str, Setting]] = {
     ),
     "oedema untreated": Setting((), values=_SLOW | _NO_NEW, handles={"oedema": 3.0}),
     # Micrometastases that become visible
-    "micrometastases": Setting(_CHECKPOINT, values=_SLOW | _DRY),
+    "micrometastases": Setting(_CHECKPOINT, values=_SLOW | _DRY | _SPREAD),
     "micrometastases off": Setting(_CHECKPOINT, values=_SLOW | _DRY | _NO_NEW),
     # Hyperprogression of the tumour
     "hyper_growth": Setting(_CHECKPOINT, handles={"hyper_growth": 1.0}),
