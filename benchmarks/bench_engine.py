@@ -186,6 +186,23 @@ def run_through(count: int) -> None:
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
+def run_dask(count: int, workers: int) -> float:
+    """Patients a second on so many local Dask workers of one thread, after they have compiled."""
+    from distributed import LocalCluster  # noqa: PLC0415  (an extra, slow to load)
+
+    from hccresist.overcome.cluster import find_cluster_runner  # noqa: PLC0415
+
+    job = Job(DRUGS, VISITS, DAYS, mixed=True, seed=3)
+    with LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None) as cluster:
+        run = find_cluster_runner(job, cluster.scheduler_address)
+        list(run([(i, i + 1) for i in range(4 * workers)]))
+        ranges = list(iterate_chunks(count, size=max(50, count // 16)))
+        started = time.perf_counter()
+        for _ in run(ranges):
+            pass
+        return count / (time.perf_counter() - started)
+
+
 def make_table(found) -> str:
     """Markdown table of the results."""
     apart = found["fast_against_exact_percent_of_baseline"]
@@ -211,6 +228,11 @@ def make_table(found) -> str:
             f"median {apart['median']}, 99th percentile {apart['p99']}, worst {apart['worst']}",
         ),
     ]
+    if "dask_2_over_1" in found:
+        one, two = found["dask_1_2_workers_per_second"]
+        rows.append(
+            ("Dask, one and two local workers", f"{one:,} and {two:,} patients/s: {found['dask_2_over_1']} x")
+        )
     rows += [
         (f"peak memory, {int(count):,} patients", f"{mb:,} MB")
         for count, mb in found.get("peak_mb", {}).items()
@@ -233,6 +255,7 @@ def main() -> None:
     parser.add_argument("--patients", type=int, default=2000)
     parser.add_argument("--peers", type=int, default=2, help="patients of the peers")
     parser.add_argument("--memory", default="", help="numbers of patients, separated by commas")
+    parser.add_argument("--dask", type=int, default=0, help="patients on one and on two local Dask workers")
     parser.add_argument("--write", action="store_true")
     asked = parser.parse_args()
     warm = make_patients(4)
@@ -268,6 +291,10 @@ def main() -> None:
             rate = float(found[f"{peer}_per_second"])
             found[f"fast_over_{peer}"] = round(float(found["fast_2_threads_per_second"]) / rate)
             found[f"exact_over_{peer}"] = round(float(found["exact_2_threads_per_second"]) / rate, 1)
+    if asked.dask:
+        one, two = (run_dask(asked.dask, workers) for workers in (1, 2))
+        found["dask_1_2_workers_per_second"] = [round(one), round(two)]
+        found["dask_2_over_1"] = round(two / one, 2)
     if asked.memory:
         found["peak_mb"] = {count: round(measure_memory(int(count))) for count in asked.memory.split(",")}
     found["load_at_end"] = round(os.getloadavg()[0], 2)

@@ -127,7 +127,10 @@ class Result:
 
 def count_threads(threads: int | None = None) -> int:
     """Threads to run on: those asked for, or as many as this process may use."""
-    return max(1, threads or len(os.sched_getaffinity(0)))
+    if threads:
+        return max(1, threads)
+    affinity = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def _share_out(count: int, threads: int, work: Callable[[int, int, int], None]) -> None:
