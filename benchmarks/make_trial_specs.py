@@ -94,8 +94,8 @@ LIVER_MIN: Final = 0.5
 DEFAULT_DAYS: Final = 540
 RULES: Final = (
     "Rules for all shipped trials (assumptions): patients of all lines are drawn as untreated ones; one "
-    "visit of treatment beyond progression where the trial allowed it; chemoembolisation three times, eight weeks "
-    "apart; later therapy as its share in trial_context.csv, with the drug that was at hand at the time."
+    "visit of treatment beyond progression where the trial allowed it; chemoembolisation three times, eight "
+    "weeks apart; later therapy as its share in trial_context.csv, with the drug that was at hand then."
 )
 
 

@@ -81,7 +81,7 @@ def trial(
         return _list(json=json)
     with told_as_usage():
         _check(spec, out=out, replicates=replicates, n=n, seed=seed, keep=keep, power=power)
-    found = _change(find_spec(spec or ""), replicates=replicates, n=n, seed=seed)
+        found = _change(find_spec(spec or ""), replicates=replicates, n=n, seed=seed)
     if power is not None:
         return _tell_power(found, alpha=power, endpoint=endpoint, engine=engine, json=json)
     return _run(found, out or Path(), engine=engine, keep=keep, json=json, quiet=quiet)

@@ -28,17 +28,18 @@ from hccresist.overcome.population import (
     read_traits,
 )
 from hccresist.overcome.rng import Purpose, draw_uniform, index_of
-from hccresist.overcome.trial_spec import LABS, Arm, Eligibility, Spec
+from hccresist.overcome.trial_spec import LABS, YES_OR_NO, Arm, Eligibility, Spec
 
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Start = tuple[Array, Array, NDArray[np.int64]]
 
 STRIDE: Final = 2**21
 """Patient numbers that an arm of a replicate has."""
 SCREENED_MOST: Final = 200_000
 """Patients that are screened for an arm at most."""
 FEWEST: Final = 16
-"""Patients of a further batch of screening at least."""
+"""Patients of a batch of screening beyond those that are expected to be needed."""
 _BEFORE: Final = -1e6
 
 
@@ -57,7 +58,7 @@ class Enrolled:
     """
 
     people: Population
-    start: tuple[Array, Array, NDArray[np.int64]]
+    start: Start
     screened: int
 
 
@@ -111,37 +112,26 @@ def enrol(
     """
     first = (replicate * len(spec.arms) + place) * STRIDE
     screened = enrolled = 0
-    people, starts = list[Population](), list[tuple[Array, Array, NDArray[np.int64]]]()
+    people, starts = list[Population](), list[Start]()
+    share = find_mix_share(spec.mix)
     while enrolled < arm.n:
-        if screened >= SCREENED_MOST:
+        left = arm.n - enrolled
+        count = min(int(left / share * 1.1) + FEWEST, SCREENED_MOST - screened)
+        if count <= 0:
             message = (
                 f"arm {arm.arm_id}: of {screened:,} virtual patients screened, {enrolled:,} are eligible; "
                 f"{arm.n:,} are wanted"
             )
             raise ComputationError(message)
-        share = max(enrolled, 1) / screened if screened else 1.0
-        count = int(
-            min(max(np.ceil((arm.n - enrolled) / share), FEWEST if screened else 1), SCREENED_MOST - screened)
-        )
         numbers = np.arange(first + screened, first + screened + count)
-        some, start = _screen(spec, arm, numbers, values, threads=threads, seed=seed)
-        left = arm.n - enrolled
-        if len(some.numbers) > left:
-            screened += int(some.numbers[left - 1] - numbers[0]) + 1
-            some, start = take_people(some, np.arange(left)), _cut(start, np.arange(left))
-        else:
-            screened += count
+        some, start, looked = _screen(spec, arm, numbers, values, most=left, threads=threads, seed=seed)
         people.append(some)
         starts.append(start)
+        screened += looked
         enrolled += len(some.numbers)
+        share = min(share, max(enrolled, 1) / screened)
     states, growth, status = (np.concatenate(parts) for parts in zip(*starts, strict=True))
     return Enrolled(join_people(people), (states, growth, status), screened)
-
-
-def _cut(
-    start: tuple[Array, Array, NDArray[np.int64]], chosen: NDArray[Any]
-) -> tuple[Array, Array, NDArray[np.int64]]:
-    return start[0][chosen], start[1][chosen], start[2][chosen]
 
 
 def _screen(
@@ -150,23 +140,36 @@ def _screen(
     numbers: NDArray[np.int64],
     values: Mapping[str, float],
     *,
+    most: int,
     threads: int | None,
     seed: int,
-) -> tuple[Population, tuple[Array, Array, NDArray[np.int64]]]:
-    """Draw patients, keep those who are eligible, and grow their tumours; labs are looked at last."""
-    people = draw_population(numbers, handles=spec.handles, values=values, mixed=spec.mixed, seed=seed)
-    kept = _fits_mix(people, spec.mix, seed=seed)
+) -> tuple[Population, Start, int]:
+    """Draw patients, grow the tumours of those whose traits fit, and look at labs.
+
+    Returns
+    -------
+    tuple
+        The first `most` who are eligible, their start, and how many patients were looked at for it.
+    """
+    everybody = draw_population(numbers, handles=spec.handles, values=values, mixed=spec.mixed, seed=seed)
+    kept = _fits_mix(everybody, spec.mix, seed=seed)
     for rules in (spec.eligibility, arm.eligibility):
-        kept &= fits_traits(people, rules)
-    people = take_people(people, kept)
+        kept &= fits_traits(everybody, rules)
+    labs = [rules for rules in (spec.eligibility, arm.eligibility) if set(rules.ranges) & set(LABS)]
+    fit = np.flatnonzero(kept)
+    tried = fit if labs else fit[:most]
+    people = take_people(everybody, tried)
     start = settle(people, threads=threads)
     fine = start[2] == 0
-    wanted = [rules for rules in (spec.eligibility, arm.eligibility) if set(rules.ranges) & set(LABS)]
-    if wanted and len(people.numbers):
-        labs = find_labs(people, start, threads=threads)
-        for rules in wanted:
-            fine &= _within({name: labs[name] for name in LABS}, rules)
-    return take_people(people, fine), _cut(start, fine)
+    if labs and len(tried):
+        found = find_labs(people, start, threads=threads)
+        for rules in labs:
+            fine &= _within(found, rules)
+    chosen = np.flatnonzero(fine)[:most]
+    full = len(chosen) == most
+    cut = not labs and len(tried) < len(fit)
+    looked = int(tried[chosen[-1]]) + 1 if full else int(tried[-1]) + 1 if cut else len(numbers)
+    return take_people(people, chosen), (start[0][chosen], start[1][chosen], start[2][chosen]), looked
 
 
 def fits_traits(people: Population, rules: Eligibility) -> Flags:
@@ -213,9 +216,7 @@ def find_handle(people: Population, name: str) -> Flags:
     return found
 
 
-def find_labs(
-    people: Population, start: tuple[Array, Array, NDArray[np.int64]], *, threads: int | None = None
-) -> dict[str, Array]:
+def find_labs(people: Population, start: Start, *, threads: int | None = None) -> dict[str, Array]:
     """Labs at screening, the day of the scan before treatment."""
     job = Job((), (float("-inf"),), until=_BEFORE)
     seen = run_population(job, people, start=start, threads=threads)
@@ -230,37 +231,48 @@ def _fits_mix(people: Population, mix: Mapping[str, float], *, seed: int) -> Fla
     is, divided by its largest possible value: traits are drawn independently of each other.
     """
     chance = np.ones(len(people.numbers))
-    for name in ("male", "ecog1", "mvi", "ehs"):
+    for name in YES_OR_NO:
         if name in mix:
-            chance *= _weigh(
-                [people.traits[name], ~people.traits[name]], [mix[name], 1.0 - mix[name]], [name]
-            )
-    chance *= _weigh_aetiology(people, mix)
+            chance *= _weigh(mix, name)[np.where(people.traits[name], 0, 1)]
+    chance *= _weigh_aetiology(mix)[people.aetiology]
     drawn = draw_uniform(people.numbers, Purpose.ARM, np.array([index_of("mix")]), seed=seed)[:, 0]
     return drawn < chance
 
 
-def _weigh(groups: list[Flags], wanted: list[float], names: list[str]) -> Array:
-    """Chance of each group; the population's shares are those of the named traits, then the rest."""
-    own = [read_traits()[name].number for name in names]
-    own = [*own, 1.0 - sum(own)]
-    ratios = [want / have if have > 0 else 0.0 for want, have in zip(wanted, own, strict=True)]
-    largest = max(ratios) or 1.0
-    chance = np.zeros(len(groups[0]))
-    for group, ratio in zip(groups, ratios, strict=True):
-        chance[group] = ratio / largest
-    return chance
+def find_mix_share(mix: Mapping[str, float]) -> float:
+    """Find the share of the population that is enrolled to reach a mix of traits."""
+    share = 1.0
+    for name in YES_OR_NO:
+        if name in mix:
+            own = read_traits()[name].number
+            share *= float(_weigh(mix, name) @ np.array([own, 1.0 - own]))
+    return max(share * float(_weigh_aetiology(mix) @ _aetiologies()), 1e-3)
 
 
-def _weigh_aetiology(people: Population, mix: Mapping[str, float]) -> Array:
-    """Chance by aetiology; the two shares that are not set keep their proportion."""
-    names = [name for name in ("hbv", "hcv") if name in mix]
-    if not names:
-        return np.ones(len(people.numbers))
-    shares = {name: read_traits()[name].number for name in ("hbv", "hcv")}
-    shares["non_viral"] = 1.0 - sum(shares.values())
-    rest = 1.0 - sum(mix[name] for name in names)
-    others = sum(share for name, share in shares.items() if name not in names)
-    wanted = [mix[name] if name in names else rest * shares[name] / others for name in AETIOLOGIES]
-    groups = [people.aetiology == k for k in range(len(AETIOLOGIES))]
-    return _weigh(groups, wanted, ["hbv", "hcv"])
+def _chances(wanted: Array, own: Array) -> Array:
+    """Chance of each group to be enrolled; the largest is 1."""
+    ratios = np.divide(wanted, own, out=np.zeros_like(wanted), where=own > 0)
+    return ratios / (ratios.max() or 1.0)
+
+
+def _weigh(mix: Mapping[str, float], name: str) -> Array:
+    """Chance of patients with a trait, and of those without."""
+    own = read_traits()[name].number
+    return _chances(np.array([mix[name], 1.0 - mix[name]]), np.array([own, 1.0 - own]))
+
+
+def _aetiologies() -> Array:
+    """Shares of the aetiologies in the population."""
+    first = [read_traits()[name].number for name in ("hbv", "hcv")]
+    return np.array([*first, 1.0 - sum(first)])
+
+
+def _weigh_aetiology(mix: Mapping[str, float]) -> Array:
+    """Chance by aetiology; those whose share is not set keep their proportion."""
+    own = _aetiologies()
+    free = np.array([name not in mix for name in AETIOLOGIES])
+    if free.all():
+        return np.ones(len(AETIOLOGIES))
+    wanted = np.array([mix.get(name, 0.0) for name in AETIOLOGIES])
+    wanted[free] = (1.0 - wanted.sum()) * own[free] / own[free].sum()
+    return _chances(wanted, own)

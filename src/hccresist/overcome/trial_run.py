@@ -22,8 +22,8 @@ from hccresist.overcome.dosing import find_regimen
 from hccresist.overcome.engine import Job, Result, run_population
 from hccresist.overcome.model.arrays import Patients, Plan, Seen
 from hccresist.overcome.plan import Given, Procedure
-from hccresist.overcome.population import SLOTS
-from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
+from hccresist.overcome.population import SLOTS, Population
+from hccresist.overcome.rng import Purpose, draw_uniform, index_of, philox
 from hccresist.overcome.scans import (
     NOT_ENHANCING_MM,
     describe_regimen,
@@ -108,11 +108,14 @@ def run_replicate(
     shared = dict(values or {})
     if spec.follow_up.dropout_per_year is not None:
         shared["dropout_rate"] = spec.follow_up.dropout_per_year / 365.25
+    begun = list[_Begun]()
     for place, arm in enumerate(spec.arms):
-        people = enrol(
+        enrolled = enrol(
             spec, arm, replicate=number, place=place, values=shared, threads=threads, seed=spec.seed
         )
-        tables, found = run_arm(spec, arm, people, threads=threads, run=run)
+        begun.append(_begin(spec, arm, enrolled, threads=threads, run=run))
+    for each, stop in zip(begun, _find_stops(spec, begun), strict=True):
+        tables, found = _end(spec, each, stop, threads=threads, run=run)
         parts.append(tables)
         for name, count in found.items():
             counts[name] = counts.get(name, 0) + count
@@ -145,46 +148,55 @@ def make_study(spec: Spec, tables: Mapping[str, pl.DataFrame]) -> Study:
     return study_from_frames(config=make_config(spec), **tables)
 
 
-def run_arm(
-    spec: Spec, arm: Arm, enrolled: Enrolled, *, threads: int | None = None, run: Run | None = None
-) -> tuple[Tables, dict[str, int]]:
-    """Run the patients of an arm, and make a clinic's tables of them.
+@dataclass(frozen=True)
+class _Begun:
+    """An arm after the first run."""
 
-    Returns
-    -------
-    tuple
-        Tables patients, treatments, visits, lesions, labs, survival and, where there are any, procedures;
-        counts as in `Replicate`.
-    """
+    arm: Arm
+    enrolled: Enrolled
+    job: Job
+    result: Result
+
+
+def _begin(spec: Spec, arm: Arm, enrolled: Enrolled, *, threads: int | None, run: Run | None) -> _Begun:
+    """Give what was planned by day, through all visits."""
+    people = enrolled.people
+    visits = (float("-inf"), 0.0, *spec.visits.days(spec.follow_up.longest))
+    course = _plan(spec, arm, people, stop=np.full(len(people.numbers), np.inf))
+    job = _make_job(spec, visits, course)
+    result = run_population(job, people, start=enrolled.start, threads=threads, run=run)
+    return _Begun(arm, enrolled, job, result)
+
+
+def _end(
+    spec: Spec, begun: _Begun, stop: Array, *, threads: int | None, run: Run | None
+) -> tuple[Tables, dict[str, int]]:
+    """Stop at progression, give what follows, and make a clinic's tables; counts as in `Replicate`."""
     from hccresist.overcome.model.ensemble import FULL  # noqa: PLC0415  (loads Numba)
 
-    people = enrolled.people
-    count = len(people.numbers)
-    visits = (float("-inf"), 0.0, *spec.visits.days(spec.follow_up.longest))
-    course = _plan(spec, arm, people.numbers, people.weight_kg, stop=np.full(count, np.inf))
-    job = _make_job(spec, visits, course)
-    first = run_population(job, people, start=enrolled.start, threads=threads, run=run)
-    if arm.stop_at_progression:
-        stop = _find_stops(spec, arm, first, job)
-        liver = _look_up(first.state("liver"), visits, stop)
-        course = _plan(spec, arm, people.numbers, people.weight_kg, stop=stop, liver=liver)
-    job = _make_job(spec, visits, course)
-    changed = np.flatnonzero(course.stop < first.ended)
+    arm, enrolled, first = begun.arm, begun.enrolled, begun.result
+    liver = _look_up(first.state("liver"), begun.job.visits, stop)
+    course = _plan(spec, arm, enrolled.people, stop=stop, liver=liver)
+    job = _make_job(spec, begun.job.visits, course)
+    changed = np.flatnonzero(stop < first.ended)
     result = first
     if changed.size and (arm.drugs or arm.procedures):
         again = run_population(
             _cut_job(job, changed),
-            take_people(people, changed),
+            take_people(enrolled.people, changed),
             start=(enrolled.start[0][changed], enrolled.start[1][changed], enrolled.start[2][changed]),
             threads=threads,
             run=run,
         )
         result = _merge(first, again, changed)
     tables = _observe(spec, arm, result, job, course)
-    unsolved = count - tables["patients"].height
-    full = int((result.status == FULL).sum())
-    found = {"screened": enrolled.screened, "enrolled": count, "unsolved": unsolved, "full": full}
-    return tables, found
+    count = len(stop)
+    return tables, {
+        "screened": enrolled.screened,
+        "enrolled": count,
+        "unsolved": count - tables["patients"].height,
+        "full": int((result.status == FULL).sum()),
+    }
 
 
 def _make_job(spec: Spec, visits: tuple[float, ...], course: _Course) -> Job:
@@ -222,16 +234,9 @@ def _merge(first: Result, again: Result, changed: NDArray[np.int64]) -> Result:
     return replace(first, **merged)
 
 
-def _plan(
-    spec: Spec,
-    arm: Arm,
-    numbers: NDArray[np.int64],
-    weight_kg: Array,
-    *,
-    stop: Array,
-    liver: Array | None = None,
-) -> _Course:
+def _plan(spec: Spec, arm: Arm, people: Population, *, stop: Array, liver: Array | None = None) -> _Course:
     """Give each patient the arm's drugs and procedures; what was planned ends on day `stop`."""
+    numbers, weight_kg = people.numbers, people.weight_kg
     never = spec.follow_up.longest + DAY
     given, lines, chosen = list[Given](), list[int](), list[NDArray[np.bool_]]()
     for plan, gets in zip(arm.drugs, _choose(arm.drugs, numbers, seed=spec.seed), strict=True):
@@ -273,22 +278,27 @@ def _choose(plans: Sequence[DrugPlan], numbers: NDArray[np.int64], *, seed: int)
     return found
 
 
-def _find_stops(spec: Spec, arm: Arm, result: Result, job: Job) -> Array:
-    """Day on which treatment stops for progression by RECIST 1.1; infinite where it does not."""
-    tables = make_tables(result, job, scans=job.visits, arm=arm.arm_id, error=False)
-    lesions = read_diameters(tables["lesions"], result, job, sd=spec.reading_sd)
-    study = study_from_frames(
-        config=replace(make_config(spec), reference_arm=""),
-        patients=tables["patients"],
-        visits=tables["visits"],
-        lesions=lesions,
-    )
+def _find_stops(spec: Spec, begun: Sequence[_Begun]) -> list[Array]:
+    """Day on which treatment stops for progression by RECIST 1.1, of each arm; infinite where it does not."""
+    parts = list[Tables]()
+    for each in begun:
+        tables = make_tables(each.result, each.job, scans=each.job.visits, arm=each.arm.arm_id, error=False)
+        lesions = read_diameters(tables["lesions"], each.result, each.job, sd=spec.reading_sd)
+        parts.append({"patients": tables["patients"], "visits": tables["visits"], "lesions": lesions})
+    study = make_study(spec, {name: pl.concat([part[name] for part in parts]) for name in parts[0]})
     best = assess_study(study, criteria=["recist11"], reasons=False).tables["best_response"]
-    found = np.full(len(result.ended), np.inf)
     seen = best.filter(pl.col("progression_day").is_not_null())
-    rows = find_rows(seen["patient_id"], result.population.numbers)
-    scans = np.array(job.visits[1:])
-    found[rows] = _later(scans, seen["progression_day"].to_numpy(), arm.beyond_visits)
+    numbers = seen["patient_id"].str.slice(1).cast(pl.Int64).to_numpy()
+    days = seen["progression_day"].to_numpy()
+    found = list[Array]()
+    for each in begun:
+        own = each.enrolled.people.numbers
+        stop = np.full(len(own), np.inf)
+        if each.arm.stop_at_progression:
+            here = np.isin(numbers, own)
+            scans = np.array(each.job.visits[1:])
+            stop[np.searchsorted(own, numbers[here])] = _later(scans, days[here], each.arm.beyond_visits)
+        found.append(stop)
     return found
 
 
@@ -320,20 +330,29 @@ def read_diameters(lesions: pl.DataFrame, result: Result, job: Job, *, sd: float
     if not sd:
         return lesions
     numbers = result.population.numbers
-    which = np.arange(len(job.visits) * SLOTS * 2)
-    z = draw_normal(numbers, Purpose.MEASUREMENT, which, seed=job.seed)
-    z = np.exp(sd * z.reshape(len(numbers), len(job.visits), SLOTS, 2))
     row = find_rows(lesions["patient_id"], numbers)
     day = lesions["day"].to_numpy()
-    at = np.where(day < 0, 0, np.searchsorted(np.array(job.visits), day - 1e-6))
+    visit = np.where(day < 0, 0, np.searchsorted(np.array(job.visits), day - 1e-6))
     slot = lesions["lesion_id"].str.slice(1).cast(pl.Int64).to_numpy() - 1
-    factor = z[row, at, slot]
+    which = ((visit * SLOTS + slot) * 2)[:, None] + np.arange(2)
+    factor = np.exp(sd * _draw_readings(numbers[row], which, seed=job.seed))
     whole = (pl.col("longest_mm") * pl.Series(factor[:, 0])).round(1)
     viable = (pl.col("viable_mm") * pl.Series(factor[:, 1])).round(1)
     shown = pl.when(viable < NOT_ENHANCING_MM).then(0.0).otherwise(pl.min_horizontal(viable, whole))
     return lesions.with_columns(
         longest_mm=whole, viable_mm=pl.when(pl.col("viable_mm").is_not_null()).then(shown)
     )
+
+
+def _draw_readings(numbers: NDArray[np.int64], which: NDArray[np.int64], *, seed: int) -> Array:
+    """Draw the normal deviates that `rng.draw_normal` gives these patients and indices; shape of `which`."""
+    from scipy.special import ndtri  # noqa: PLC0415
+
+    zeros = np.zeros(which.shape, dtype=np.uint64)
+    purpose = zeros + np.uint64(int(Purpose.MEASUREMENT))
+    counter = (which.astype(np.uint64), purpose, zeros + numbers.astype(np.uint64)[:, None], zeros)
+    word = philox(seed, counter)[0]
+    return ndtri(((word >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
 
 
 def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: _Course) -> Tables:
