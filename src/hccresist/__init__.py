@@ -32,8 +32,13 @@ if TYPE_CHECKING:
     from hccresist.flow import RunResult, run_pieces, run_study
     from hccresist.outcomes.competing import compute_cumulative_incidence
     from hccresist.outcomes.endpoints import derive_events
+    from hccresist.outcomes.published import query_trials
     from hccresist.outcomes.rates import compute_rates
     from hccresist.outcomes.survival import compute_curves, summarise_survival
+    from hccresist.overcome.engine import Job
+    from hccresist.overcome.plan import Given, Procedure
+    from hccresist.overcome.simulate import Cohort, simulate
+    from hccresist.overcome.strategies import rank_strategies
     from hccresist.report.page import Report, render_report
     from hccresist.study.frames import study_from_frames
     from hccresist.study.issues import Issue, Severity
@@ -47,14 +52,18 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "Assessment": "assess",
     "CRITERIA": "assess",
+    "Cohort": "overcome.simulate",
     "ComputationError": "errors",
     "ConfigError": "errors",
     "Criterion": "assess",
     "EvidenceBase": "explain.knowledge",
+    "Given": "overcome.plan",
     "InputError": "errors",
     "Issue": "study.issues",
+    "Job": "overcome.engine",
     "PackageError": "errors",
     "Policies": "study.policies",
+    "Procedure": "overcome.plan",
     "Report": "report.page",
     "RunResult": "flow",
     "SCHEMAS": "study.tables",
@@ -71,6 +80,8 @@ _HOMES: Final = {
     "load_reference": "explain.reference",
     "move_to_line": "study.lines",
     "query_evidence": "explain.query",
+    "query_trials": "outcomes.published",
+    "rank_strategies": "overcome.strategies",
     "read_base": "explain.knowledge",
     "read_demo": "demo",
     "read_signatures": "explain.signatures",
@@ -78,6 +89,7 @@ _HOMES: Final = {
     "render_report": "report.page",
     "run_pieces": "flow",
     "run_study": "flow",
+    "simulate": "overcome.simulate",
     "study_from_frames": "study.frames",
     "summarise_survival": "outcomes.survival",
     "write_bibtex": "citations",
@@ -90,14 +102,18 @@ __all__ = [
     "CRITERIA",
     "SCHEMAS",
     "Assessment",
+    "Cohort",
     "ComputationError",
     "ConfigError",
     "Criterion",
     "EvidenceBase",
+    "Given",
     "InputError",
     "Issue",
+    "Job",
     "PackageError",
     "Policies",
+    "Procedure",
     "Report",
     "RunResult",
     "Severity",
@@ -113,6 +129,8 @@ __all__ = [
     "load_reference",
     "move_to_line",
     "query_evidence",
+    "query_trials",
+    "rank_strategies",
     "read_base",
     "read_demo",
     "read_signatures",
@@ -120,6 +138,7 @@ __all__ = [
     "render_report",
     "run_pieces",
     "run_study",
+    "simulate",
     "study_from_frames",
     "summarise_survival",
     "write_bibtex",
