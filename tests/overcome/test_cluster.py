@@ -87,7 +87,7 @@ def test_a_simulation_on_a_cluster_is_that_of_this_machine_bit_by_bit(local) -> 
     for first, last, theirs in found:
         ours = run_chunk(job, first, last, threads=1)
         for name in ("shown", "path", "amounts", "events", "ended", "status"):
-            assert np.array_equal(getattr(theirs, name), getattr(ours, name), equal_nan=True)
+            np.testing.assert_array_equal(getattr(theirs, name), getattr(ours, name), err_msg=name)
 
 
 @pytest.mark.slow
