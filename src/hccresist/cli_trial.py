@@ -23,6 +23,7 @@ NewFolder = Annotated[Path | None, Parameter(show_default=False)]
 Number = Annotated[int | None, Parameter(show_default=False)]
 Level = Annotated[float | None, Parameter(show_default=False)]
 MOST_REPLICATES: Final = 100_000
+MOST_SEED: Final = 2**32 - 1
 
 
 def trial(
@@ -107,8 +108,8 @@ def _check(
         problems.append(f"--replicates is {replicates}; it must be from 1 to {MOST_REPLICATES:,}")
     if n is not None and not 2 <= n <= MOST_REPLICATES:
         problems.append(f"--n is {n}; it must be from 2 to {MOST_REPLICATES:,}")
-    if seed is not None and seed < 0:
-        problems.append(f"--seed is {seed}; it must be 0 or more")
+    if seed is not None and not 0 <= seed <= MOST_SEED:
+        problems.append(f"--seed is {seed}; it must be from 0 to {MOST_SEED:,}")
     if keep < 0:
         problems.append(f"--keep is {keep}; it must be 0 or more")
     if power is not None and not 0 < power < 1:

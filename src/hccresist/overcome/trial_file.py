@@ -64,6 +64,8 @@ from hccresist.study.issues import IssueLog
 
 MOST_PATIENTS: Final = 100_000
 MOST_DAYS: Final = 7300.0
+MOST_SIZE: Final = 100
+"""Size of a handle at most, as a multiple of the typical one."""
 _BYTES: Final = 1_000_000
 
 
@@ -164,7 +166,8 @@ def _follow_up(table: Table) -> FollowUp:
 def _eligibility(table: Table) -> Eligibility:
     traits = {name: table.flag(name, default=False) for name in YES_OR_NO}
     ranges = {
-        name: table.take(name, is_range, f"[lowest, highest] ({unit})", None) for name, unit in RANGES.items()
+        name: table.take(name, is_range, f"[lowest, highest] ({unit})", default=None)
+        for name, unit in RANGES.items()
     }
     found = Eligibility(
         traits={name: value for name, value in traits.items() if name in table.content},
@@ -181,7 +184,7 @@ def _eligibility(table: Table) -> Eligibility:
 
 
 def _handle_names(table: Table, key: str) -> tuple[str, ...]:
-    names = table.take(key, lambda v: isinstance(v, list), "a list of handles", [])
+    names = table.take(key, lambda v: isinstance(v, list), "a list of handles", default=[])
     return tuple(str(name) for name in names if _is_handle(table, key, str(name), 1.0))
 
 
@@ -196,7 +199,12 @@ def _is_handle(table: Table, key: str, name: str, size: float) -> bool:
 
 def _handles(table: Table) -> dict[str, float]:
     sizes = {
-        name: table.take(name, lambda v: is_number(v) and v >= 0, "a number from 0", 0.0)
+        name: table.take(
+            name,
+            lambda v: is_number(v) and 0 <= v <= MOST_SIZE,
+            f"a number from 0 to {MOST_SIZE}",
+            default=0.0,
+        )
         for name in table.content
     }
     return {name: float(size) for name, size in sizes.items() if _is_handle(table, name, name, float(size))}
@@ -297,7 +305,7 @@ def _drug(table: Table) -> DrugPlan:
         "start",
         lambda v: v == PROGRESSION or (is_number(v) and 0 <= v <= MOST_DAYS),
         'a day from 0, or "progression"',
-        0.0,
+        default=0.0,
     )
     delay = table.number("delay_days", 0.0, high=MOST_DAYS)
     if delay and not after:
@@ -346,7 +354,7 @@ def _regimens(table: Table) -> tuple[str, ...]:
 
 
 def _procedure(table: Table) -> ProcedurePlan:
-    known = table.take("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}", None)
+    known = table.take("kind", lambda v: v in KINDS, f"one of {', '.join(KINDS)}", default=None)
     if known is None and "kind" not in table.content:
         table.tell("kind", "the procedure has no kind", hint='Write kind = "tace".')
     plan = ProcedurePlan(
@@ -354,7 +362,7 @@ def _procedure(table: Table) -> ProcedurePlan:
         day=table.number("day", 0.0, high=MOST_DAYS),
         every=table.number("every", 0.0, high=MOST_DAYS),
         times=table.whole("times", 1, low=1, high=50),
-        lesion=table.take("lesion", lambda v: v in {"all", "largest"}, "all or largest", "all"),
+        lesion=table.take("lesion", lambda v: v in ("all", "largest"), "all or largest", default="all"),
     )
     _check_repeats(table, every=plan.every, times=plan.times)
     table.finish()

@@ -109,7 +109,7 @@ class Table:
             hint=hint,
         )
 
-    def take(self, key: str, fits: Callable[[Any], bool], expected: str, default: Any) -> Any:  # noqa: ANN401
+    def take(self, key: str, fits: Callable[[Any], bool], expected: str, *, default: Any) -> Any:  # noqa: ANN401
         """Take an entry that must fit, or the default; what does not fit is told."""
         self.known.add(key)
         if key not in self.content:
@@ -128,7 +128,10 @@ class Table:
         words += f" to {high:g}" if high < float("inf") else ""
         return float(
             self.take(
-                key, lambda v: is_number(v) and (v > low if above else v >= low) and v <= high, words, default
+                key,
+                lambda v: is_number(v) and (v > low if above else v >= low) and v <= high,
+                words,
+                default=default,
             )
         )
 
@@ -139,21 +142,21 @@ class Table:
                 key,
                 lambda v: isinstance(v, int) and not isinstance(v, bool) and low <= v <= high,
                 f"a whole number from {low} to {high:,}",
-                default,
+                default=default,
             )
         )
 
     def flag(self, key: str, *, default: bool) -> bool:
         """Take true or false."""
-        return bool(self.take(key, lambda v: isinstance(v, bool), "true or false", default))
+        return bool(self.take(key, lambda v: isinstance(v, bool), "true or false", default=default))
 
     def text(self, key: str, default: str = "") -> str:
         """Take a text."""
-        return str(self.take(key, lambda v: isinstance(v, str), "text in quotes", default)).strip()
+        return str(self.take(key, lambda v: isinstance(v, str), "text in quotes", default=default)).strip()
 
     def words(self, key: str, known: Sequence[str], default: Sequence[str] = ()) -> tuple[str, ...]:
         """Take a list of known words."""
-        found = self.take(key, _is_texts, "a list of words in quotes", list(default))
+        found = self.take(key, _is_texts, "a list of words in quotes", default=list(default))
         for word in found:
             if word not in known:
                 hint = nearest(word, list(known)) or f"Known: {', '.join(known)}."
@@ -162,12 +165,12 @@ class Table:
 
     def table(self, key: str) -> Table:
         """Take a section, empty where there is none."""
-        content = self.take(key, lambda v: isinstance(v, dict), f"a section [{self.name(key)}]", {})
+        content = self.take(key, lambda v: isinstance(v, dict), f"a section [{self.name(key)}]", default={})
         return Table(content, (*self.at, key), self.lines, self.file, self.log)
 
     def tables(self, key: str) -> list[Table]:
         """Take a list of sections."""
-        found = self.take(key, _is_tables, f"sections [[{self.name(key)}]]", [])
+        found = self.take(key, _is_tables, f"sections [[{self.name(key)}]]", default=[])
         return [
             Table(content, (*self.at, key, k), self.lines, self.file, self.log)
             for k, content in enumerate(found)
