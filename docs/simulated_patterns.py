@@ -235,6 +235,21 @@ def run_arms(case: str) -> tuple[dict[str, pl.DataFrame], dict[str, pl.DataFrame
     return simulate_setting(CASES[treated])[1], simulate_setting(CASES[untreated])[1]
 
 
+def count_full() -> Count:
+    """Return how many untreated patients had more new lesions than there is room for."""
+    from hccresist.overcome.model.ensemble import FULL  # noqa: PLC0415  (loads Numba)
+
+    status = find("placebo").result.status
+    return int((status == FULL).sum()), len(status)
+
+
+def find_first_new() -> float:
+    """Return the median day of the first new lesion, of untreated patients who had one."""
+    days = find("placebo").result.events[:, 2:]
+    first = np.where(np.isfinite(days), days, np.inf).min(axis=1)
+    return float(np.median(first[np.isfinite(first)]))
+
+
 def tell_extinct() -> str:
     """Return how many of those who respond off drug have no tumour cell in any baseline lesion."""
     memory = next(pattern for pattern in list_patterns() if pattern.case == "memory")
@@ -396,6 +411,7 @@ No delay is written in: T cells have to be primed, to enter and to divide, and d
 - Treg that divide under PD-1 block take the T cells away, and a tumour then grows at its own rate and no faster. So `hyper_treg` meets ratios, and {treg} by `kim_2021_hcc`, which asks
   for 40 points of TGR besides. It shows only in tumours that T cells held before.
 - Tumours do not die out: of those who respond on day {late} without drug, {extinct} have no tumour cell left. T cells hold what is left; memory is the cause, extinction is not.
+- New lesions come early or not at all in too many: {full} of the default population have more of them than the model has room for, and the median day of the first is {first}.
 """
 
 
@@ -406,20 +422,21 @@ def render_page() -> str:
         (COURSES + TUMOUR, tell_tumour()),
         (TUMOUR_FIGURE, tell_default()),
         (PUBLISHED, tell_hyperprogression()),
-        (CHANCE_HEAD + tell_chance_words() + "\n\n", tell_chance()),
+        (CHANCE_HEAD + tell_chance_words(), tell_chance()),
         (CHANCE_FIGURE, ()),
         (
             SURVIVAL.format(
-                treg=show(find("hyper_treg").count("kim_2021_hcc")), late=f"{LATE:g}", extinct=tell_extinct()
+                treg=show(find("hyper_treg").count("kim_2021_hcc")),
+                late=f"{LATE:g}",
+                extinct=tell_extinct(),
+                full=show(count_full()),
+                first=f"{find_first_new():.0f}",
             ),
             (),
         ),
     )
-    return (
-        NOTE
-        + "".join(head.removeprefix("\n") + "\n".join(rows) + "\n" for head, rows in parts).rstrip("\n")
-        + "\n"
-    )
+    blocks = ("\n".join((head.strip(), "", *rows)).strip() for head, rows in parts)
+    return NOTE + "\n\n".join(blocks) + "\n"
 
 
 # ---- figures ---------------------------------------------------------------------------------------------

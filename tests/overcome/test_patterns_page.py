@@ -1,4 +1,4 @@
-"""The page of simulated patterns stands beside its figures (its numbers: ``docs/simulated_patterns.py --check``)."""
+"""The page of simulated patterns and its figures (its numbers: ``docs/simulated_patterns.py --check``)."""
 
 import re
 from pathlib import Path
