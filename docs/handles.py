@@ -30,18 +30,19 @@ from hccresist.overcome.model.alike import (
     group_alike,
 )
 from hccresist.overcome.model.handle_facts import FACTOR, Fact, read_facts, read_reversals
-from hccresist.overcome.model.handle_groups import measure
+from hccresist.overcome.model.handle_groups import MANY, PATIENTS, measure
 from hccresist.overcome.model.handle_measures import (
     ESCAPED,
     NEW_LESIONS,
     SPARED,
     TOLERANT,
+    add_effects,
     replace_drugs,
     restore,
     reverse,
     switch_on,
 )
-from hccresist.overcome.model.handle_runs import PATIENTS, RESPONDER, follow, name_drugs
+from hccresist.overcome.model.handle_runs import NOTHING, RESPONDER, follow, name_drugs
 from hccresist.overcome.model.parameters import Handle, read_handles
 
 DOCS = Path(__file__).parent
@@ -101,10 +102,14 @@ def follow_handle(handle: Handle, condition: str) -> list[dict[str, object]]:
     """Return the diameters of one condition as rows for the figure."""
     drugs = name_drugs(handle.drugs[0])
     values: Mapping[str, float] = {} if condition == "off" else switch_on(handle.handle)
+    added: Mapping[str, float] = NOTHING
     if condition == CONDITIONS[2]:
+        added = add_effects(handle.handle)
         values, drugs = reverse(handle.handle, values), replace_drugs(handle.handle, drugs)
     days = tuple(7.0 * week for week in WEEKS)
-    course = follow(RESPONDER | dict(values), drugs, days, **start_shares(handle.handle, condition))
+    course = follow(
+        RESPONDER | dict(values), drugs, days, added=added, **start_shares(handle.handle, condition)
+    )
     rows: list[dict[str, object]] = []
     for output, word in (("whole_mm", "whole"), ("viable_mm", "viable")):
         size = course.output(output)
@@ -256,8 +261,10 @@ def tell_numbers() -> Iterator[str]:
     yield from ("## Magnitudes and time courses", "")
     yield (
         f"A printed number without an interval is met within a factor of {FACTOR}; intervals are never widened. Group measures use "
-        f"{PATIENTS} patients drawn from the parameter table, the same with the handle on and off; a median that is not reached in two years counts as two years, so that a ratio of on to off is then an upper bound. *Not met* means that the tables of the "
-        "model have to change, not the published number."
+        f"{PATIENTS} virtual patients with one lesion, the same with the handle on and off, and {MANY} where all handles are on in as many as "
+        "`prevalence.csv` says. Where a source gives a level for patients without the handle, the growth rates of the group are first scaled "
+        "so that the group has that level. Everyone is followed for two years or to death; new lesions, dropout and reading error are left out. "
+        "*Not met* means that the model or its tables have to change, not the published number."
     )
     yield ""
     numbers = [fact.holds(value) for fact, value in ask_all().items() if fact.kind in {"magnitude", "time"}]
@@ -315,6 +322,7 @@ def tell_strategies() -> Iterator[str]:
             yield _row(f"`{handle.handle}`", "none in the evidence base", "", "", "", "")
             continue
         acts = [f"`{name}` × {factor:g}" for name, factor in reversal.factors.items()]
+        acts += [f"`{name}` + {size:g}" for name, size in reversal.added.items()]
         acts += [f"{' + '.join(reversal.instead)} instead"] if reversal.instead else []
         cells = (reversal.strategy_id, ", ".join(acts), reversal.status, tell_given(handle))
         yield _row(f"`{handle.handle}`", *cells, "" if reversal.instead else tell_given(handle, left=LEFT))

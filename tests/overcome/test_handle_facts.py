@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hccresist
@@ -20,7 +22,13 @@ from hccresist.overcome.model.handle_facts import (
     read_facts,
     read_reversals,
 )
-from hccresist.overcome.model.handle_groups import GROUP_MEASURES, measure
+from hccresist.overcome.model.handle_groups import (
+    GROUP_MEASURES,
+    Group,
+    find_pace,
+    follow_group,
+    measure,
+)
 from hccresist.overcome.model.handle_measures import (
     MEASURES,
     SPARED,
@@ -41,17 +49,22 @@ TUMOUR_CELL = {"GEN", "SIG", "FER", "AUT", "APO", "ABC", "CSC", "EPI"}
 Vessels and hypoxia, and the ER stress that hypoxia feeds, act on everything: they spare no drug.
 """
 NOT_MET = {
-    "nlr_response_ratio": "pairs respond too often before calibration, whatever the NLR",
-    "nlr_ttp_ratio": "pairs respond too often before calibration: no median time to progression",
-    "rescued_recist": "shrinkage under kinase inhibitors takes more than 24 weeks before calibration",
-    "rescued_mrecist": "shrinkage under kinase inhibitors takes more than 24 weeks before calibration",
-    "death_fold": "ferroptosis is too small a part of the death that sorafenib causes",
-    "growth_ratio_held": "Treg division under PD-1 block is too slow to undo the hold within eight weeks",
+    "nlr_response_ratio": "0.93: myeloid tone is drawn apart from T cells, and NLR holds no lymphocytes",
+    "nlr_hazard_ratio": "1.05: myeloid tone is drawn apart from T cells, and NLR holds no lymphocytes",
+    "tolerant_ttp_ratio": "0.61: tolerant cells still lose vessels and die of ferroptosis under sorafenib",
+    "pseudo_late": "16 percent, one above the upper limit of 0 of 22: some respond after slow early growth",
+    "pseudo_share": "1.6 percent (melanoma): dead tissue clears too fast for oedema to show at week 12",
 }
-"""Published numbers that the model does not meet with the values of today's tables, and why.
+"""Published numbers that the model does not meet with the values of today's tables: its number, and why.
 
 Where one is met after a change of the tables, its test fails until its line is taken out here.
 """
+NOT_RESTORED = {
+    (
+        "bypass",
+        "sorafenib",
+    ): "63 percent: EGFR block leaves the FGF vessels of the bypass, that lenvatinib blocks",
+}
 
 
 def name(fact: Fact) -> str:
@@ -143,7 +156,9 @@ def test_a_strategy_acts_on_parameters_that_exist_or_gives_drugs_instead() -> No
         assert reversal.strategy_id == by_handle[handle].reversed_by
         assert reversal.strategy_id
         assert set(reversal.factors) <= names
-        assert reversal.factors or reversal.instead
+        assert reversal.factors or reversal.added or reversal.instead
+        assert set(reversal.added) <= {exposure.name for exposure in read_model().exposures}
+        assert all(size > 0 for size in reversal.added.values())
         assert all(0 <= factor < 1 for factor in reversal.factors.values())
         assert reversal.status.startswith(("assumption", "sourced"))
     assert {h.handle for h in read_handles() if h.reversed_by} == set(read_reversals())
@@ -188,10 +203,33 @@ def test_pumps_take_most_from_the_drug_that_they_carry_best() -> None:
     assert lost[0] > lost[1] > lost[2] > 0
 
 
-@pytest.mark.parametrize(
-    ("handle", "drug"),
-    [(h.handle, drug) for h in read_handles() if h.handle in read_reversals() for drug in h.drugs],
-)
+def reversed_pairs() -> list[object]:
+    """Handles and drugs whose strategy is asked, those not restored yet marked."""
+    found: list[object] = []
+    for handle in read_handles():
+        for drug in handle.drugs if handle.handle in read_reversals() else ():
+            why = NOT_RESTORED.get((handle.handle, drug))
+            marks = [pytest.mark.xfail(reason=why, strict=True)] if why else []
+            found.append(pytest.param(handle.handle, drug, id=f"{handle.handle}-{drug}", marks=marks))
+    return found
+
+
+@pytest.mark.parametrize(("handle", "drug"), reversed_pairs())
 def test_the_strategy_gives_back_what_the_handle_took(handle, drug) -> None:
     """Four fifths of the lost shrinkage or more; how strongly a strategy acts is an assumption."""
     assert restore(handle, name_drugs(drug)) >= RESTORED
+
+
+@pytest.mark.parametrize(
+    ("level", "wanted"), [("median 7.4", 7.4), ("responses 15.3", 15.3)], ids=["median", "responses"]
+)
+def test_a_group_is_brought_to_the_published_level(level, wanted) -> None:
+    """Months without progression or death, and per cent with response, as the facts name them."""
+    group = Group(drugs=("nivolumab",))
+    seen = follow_group(replace(group, pace=find_pace(level, group)))
+    months, share = np.median(seen.free) / 30.44, 100 * seen.responses.mean()
+    assert (months if level.startswith("median") else share) == pytest.approx(wanted, rel=0.15)
+
+
+def test_a_group_without_a_level_keeps_the_growth_rates_of_the_table() -> None:
+    assert find_pace("", Group(drugs=("nivolumab",))) == 1.0

@@ -18,7 +18,7 @@ FACTOR: Final = 1.5
 """A printed number without an interval is met within this factor."""
 KINDS: Final = ("direction", "magnitude", "time", "none")
 NOT_ASKED: Final = "not_asked"
-_FACTOR_WORDS: Final = 3
+_CHANGE_WORDS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,10 @@ class Fact:
         Name of the measure that asks the model; ``not_asked`` where it cannot be asked.
     why_not
         Why it is not asked.
+    group
+        What the group without the handle is brought to, by its growth rate, before it is asked: ``median``
+        and published months without progression or death, or ``responses`` and published per cent; empty
+        where the group is that of the parameter table.
     """
 
     handle: str
@@ -63,6 +67,7 @@ class Fact:
     status: str
     measure: str
     why_not: str
+    group: str = ""
 
     @property
     def asked(self) -> bool:
@@ -95,6 +100,8 @@ class Reversal:
         Strategy (``S..``).
     factors
         Parameter to what it is multiplied with.
+    added
+        Drug effect to how much of it is added (free drug over its IC50).
     instead
         Drugs that are given in place of the drug; empty where the drug stays.
     status
@@ -103,6 +110,7 @@ class Reversal:
 
     strategy_id: str
     factors: Mapping[str, float]
+    added: Mapping[str, float]
     instead: tuple[str, ...]
     status: str
 
@@ -146,15 +154,16 @@ def read_reversals() -> dict[str, Reversal]:
     """
     found: dict[str, Reversal] = {}
     for row in _rows("handles.csv"):
-        factors: dict[str, float] = {}
+        changes: dict[str, dict[str, float]] = {"x": {}, "+": {}}
         instead: list[str] = []
         for part in filter(None, row["strategy_effect"].split(";")):
             words = part.split()
-            if len(words) == _FACTOR_WORDS:
-                factors[words[0]] = float(words[2])
+            if len(words) == _CHANGE_WORDS:
+                changes[words[1]][words[0]] = float(words[2])
             else:
                 instead.append(words[1])
-        if factors or instead:
+        factors, added = changes["x"], changes["+"]
+        if factors or added or instead:
             status = row["strategy_status"]
-            found[row["handle"]] = Reversal(row["reversed_by"], factors, tuple(instead), status)
+            found[row["handle"]] = Reversal(row["reversed_by"], factors, added, tuple(instead), status)
     return found

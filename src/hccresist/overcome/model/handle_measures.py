@@ -15,6 +15,7 @@ import numpy as np
 from hccresist.overcome.model.handle_facts import Fact, read_reversals
 from hccresist.overcome.model.handle_runs import (
     DIAMETER_MM,
+    NOTHING,
     RESPONDER,
     Followed,
     Values,
@@ -67,16 +68,27 @@ def reverse(name: str, values: Values, *, left: float | None = None) -> dict[str
     return {**values, **{key: share * values.get(key, table[key]) for key, share in shares.items()}}
 
 
+def add_effects(name: str, *, left: float | None = None) -> dict[str, float]:
+    """Drug effects that the strategy of a handle adds; `left` in place of the share that it leaves."""
+    added = read_reversals()[name].added
+    return dict(added) if left is None else dict.fromkeys(added, 1 / left - 1)
+
+
 def replace_drugs(name: str, drugs: tuple[str, ...]) -> tuple[str, ...]:
     """Drugs with the strategy of a handle: those that it puts in their place, or the same."""
     return read_reversals()[name].instead or drugs
 
 
 def change_cells(
-    values: Values, drugs: tuple[str, ...], *, tolerant: float = 0.0, escaped: float = 0.0
+    values: Values,
+    drugs: tuple[str, ...],
+    *,
+    added: Values = NOTHING,
+    tolerant: float = 0.0,
+    escaped: float = 0.0,
 ) -> float:
     """Logarithm of the change of tumour cells over 24 weeks in a patient who can respond."""
-    course = follow(RESPONDER | dict(values), drugs, tolerant=tolerant, escaped=escaped)
+    course = follow(RESPONDER | dict(values), drugs, added=added, tolerant=tolerant, escaped=escaped)
     cells = course.output("cells_ml")
     return float(np.log(cells[-1] / cells[0]))
 
@@ -98,14 +110,16 @@ def restore(name: str, drugs: tuple[str, ...], *, left: float | None = None) -> 
     """
     escaped = ESCAPED if name == "nk" else 0.0
 
-    def seen(values: Values, given: tuple[str, ...], tolerant: float) -> float:
-        course = follow(RESPONDER | dict(values), given, tolerant=tolerant, escaped=escaped)
+    def seen(values: Values, given: tuple[str, ...], tolerant: float, added: Values = NOTHING) -> float:
+        course = follow(RESPONDER | dict(values), given, added=added, tolerant=tolerant, escaped=escaped)
         return float((course.shared("hazard_new") if name in NEW_LESIONS else course.output("whole_mm"))[-1])
 
     tolerant = TOLERANT if name == "mutation" else 0.0
     on = switch_on(name)
     off, lost = seen({}, drugs, 0.0), seen(on, drugs, tolerant)
-    return (lost - seen(reverse(name, on, left=left), replace_drugs(name, drugs), tolerant)) / (lost - off)
+    with_strategy = reverse(name, on, left=left), replace_drugs(name, drugs)
+    given_back = lost - seen(*with_strategy, tolerant, add_effects(name, left=left))
+    return given_back / (lost - off)
 
 
 def _lowers_response(fact: Fact) -> float:
@@ -123,7 +137,8 @@ def _spared(fact: Fact) -> float:
 def _strategy_idle(fact: Fact) -> float:
     """Room left between what the strategy does without the mechanism and what it may do."""
     drugs = name_drugs(fact.drug)
-    return IDLE - abs(change_cells(reverse(fact.handle, {}), drugs) - change_cells({}, drugs))
+    with_strategy = change_cells(reverse(fact.handle, {}), drugs, added=add_effects(fact.handle))
+    return IDLE - abs(with_strategy - change_cells({}, drugs))
 
 
 def _strategy_restores(fact: Fact) -> float:
@@ -363,13 +378,6 @@ def _larger_not_more(fact: Fact) -> float:
     return float(on.output("whole_mm")[1] - off.output("whole_mm")[1])
 
 
-def _pseudo_rise(fact: Fact) -> float:
-    """Per cent rise of the squared diameter at week 12 in a responder, zero where week 24 confirms it."""
-    course = follow(RESPONDER | switch_on(fact.handle), name_drugs(fact.drug))
-    first, early, later = (course.output("whole_mm") ** 2).tolist()
-    return 100 * (early / first - 1) if later < 1.25 * first else 0.0
-
-
 def _more_new_lesions(fact: Fact) -> float:
     """Rise of the hazard of new lesions by the handle, where the lesion itself grows as it did."""
     off, on = (follow(values, name_drugs(fact.drug)) for values in ({}, switch_on(fact.handle)))
@@ -403,7 +411,6 @@ MEASURES: Final[Mapping[str, Measure]] = {
     "growth_ratio": _growth_ratio,
     "growth_ratio_held": _growth_ratio_held,
     "larger_not_more": _larger_not_more,
-    "pseudo_rise": _pseudo_rise,
     "more_new_lesions": _more_new_lesions,
 }
 """Measures on one patient, by their name in `handle_facts.csv`."""

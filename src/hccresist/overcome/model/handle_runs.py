@@ -1,4 +1,4 @@
-"""Runs of one patient and of a small group, with a handle on or off, for `handle_measures`.
+"""Runs of one patient with a handle on or off, for `handle_measures`.
 
 Numba is loaded only when a patient is run.
 """
@@ -6,15 +6,15 @@ Numba is loaded only when a patient is run.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hccresist.overcome.dosing import Treatment, find_regimen, make_doses, make_treatment, read_drugs
-from hccresist.overcome.model.parameters import Parameter, read_model, read_parameters
+from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.model.patients import Run, make_drugs, make_parameters, run_patient, start_state
 from hccresist.overcome.pk import find_course
 
@@ -30,10 +30,7 @@ CLASSES: Final[Mapping[str, str]] = {
 RESPONDER: Final = {"expansion_rate": 0.05}
 """A patient whose T cells divide fast enough to respond to checkpoint inhibitors."""
 DIAMETER_MM: Final = 50.0
-PATIENTS: Final = 160
-DAYS: Final = 728.0
-STEP: Final = 14.0
-_SEED: Final = 11
+NOTHING: Final[Mapping[str, float]] = {}
 
 
 def name_drugs(text: str) -> tuple[str, ...]:
@@ -48,8 +45,10 @@ def name_drugs(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def treat(drugs: tuple[str, ...], days: tuple[float, ...]) -> Treatment:
-    """Give standard regimens from day 0 to the last of `days`, asked at `days`."""
+def treat(
+    drugs: tuple[str, ...], days: tuple[float, ...], added: tuple[tuple[str, float], ...] = ()
+) -> Treatment:
+    """Give standard regimens to the last of `days`, asked at `days`; `added`: effects that stay."""
     courses = {
         name: find_course(
             read_drugs()[name].kinetics,
@@ -59,7 +58,17 @@ def treat(drugs: tuple[str, ...], days: tuple[float, ...]) -> Treatment:
         )
         for name in drugs
     }
-    return make_treatment(courses, list(days))
+    given = make_treatment(courses, list(days))
+    if not added:
+        return given
+    first, second = given.drugs, make_drugs(dict(added), intervals=len(given.drugs.terms))
+    both = replace(
+        first,
+        terms=np.concatenate([first.terms, second.terms], axis=1),
+        ripples=np.concatenate([first.ripples, second.ripples], axis=1),
+        weights=np.concatenate([first.weights, second.weights]),
+    )
+    return replace(given, drugs=both)
 
 
 @dataclass(frozen=True)
@@ -96,15 +105,28 @@ def follow(
     drugs: tuple[str, ...] = (),
     days: Sequence[float] = (0.0, 84.0, 168.0),
     *,
+    added: Values = NOTHING,
     tolerant: float = 0.0,
     escaped: float = 0.0,
     state: Array | None = None,
 ) -> Followed:
     """Run one patient with one lesion under standard regimens, from a grown lesion or from `state`."""
     params = make_parameters(1, values=values)
-    treatment = treat(drugs, tuple(float(day) for day in days))
     if state is None:
         state = start_state(params, [DIAMETER_MM], tolerant=tolerant, escaped=escaped)
+    return follow_on(state, params, drugs, days, added=added)
+
+
+def follow_on(
+    state: Array,
+    params: Array,
+    drugs: tuple[str, ...],
+    days: Sequence[float] | Array,
+    *,
+    added: Values = NOTHING,
+) -> Followed:
+    """Run one patient on from a state, drugs from day 0; `added`: drug effects that stay as they are."""
+    treatment = treat(drugs, tuple(float(day) for day in days), tuple(added.items()))
     run = run_patient(state, params, treatment.times, drugs=treatment.drugs)
     return Followed(run, tuple(int(i) for i in treatment.asked))
 
@@ -144,60 +166,3 @@ def find_rules(values: Values, effects: Values, state: Array) -> dict[str, float
 def find_effects(drug: str) -> dict[str, float]:
     """Effects of a tablet at the average level of its standard regimen."""
     return dict(read_drugs()[drug].effects)
-
-
-def _draw(parameter: Parameter, draw: np.random.Generator, count: int) -> Array | None:
-    """Values between patients, or None where all have the same."""
-    low, high = parameter.low or 0.0, parameter.high or 0.0
-    if parameter.distribution == "lognormal":
-        return parameter.value * np.exp(draw.normal(0.0, parameter.spread or 0.0, count))
-    if parameter.distribution == "uniform":
-        return draw.uniform(low, high, count)
-    if parameter.distribution == "loguniform":
-        return np.exp(draw.uniform(np.log(low), np.log(high), count))
-    return None
-
-
-@lru_cache(maxsize=1)
-def draw_patients() -> tuple[Values, ...]:
-    """Parameters of a group of patients, drawn once from the table; handles absent.
-
-    Each parameter has its own generator, so that a new row of the table leaves the others as they were.
-    """
-    columns = {
-        p.name: _draw(p, np.random.default_rng([_SEED, *p.name.encode()]), PATIENTS)
-        for p in read_parameters()
-    }
-    kept = {name: column for name, column in columns.items() if column is not None}
-    return tuple({name: float(column[i]) for name, column in kept.items()} for i in range(PATIENTS))
-
-
-@cache
-def follow_group(
-    drugs: tuple[str, ...],
-    on: tuple[tuple[str, float], ...] = (),
-    *,
-    tolerant: float = 0.0,
-    escaped: float = 0.0,
-) -> tuple[Followed, ...]:
-    """Follow the group for two years, a scan every two weeks; `on`: parameters that differ."""
-    days = tuple(np.arange(0.0, DAYS + 1, STEP))
-    return tuple(
-        follow({**one, **dict(on)}, drugs, days, tolerant=tolerant, escaped=escaped)
-        for one in draw_patients()
-    )
-
-
-def find_progression(course: Followed) -> float:
-    """Day on which the whole diameter is a fifth and 5 mm above its lowest; infinite where never."""
-    size = course.output("whole_mm")
-    lowest = np.minimum.accumulate(size)
-    grown = (size >= 1.2 * lowest) & (size - lowest >= 5.0)
-    return float(course.days[np.argmax(grown)]) if grown.any() else float("inf")
-
-
-def is_response(course: Followed, name: str = "whole_mm", *, until: float = DAYS) -> bool:
-    """Whether a diameter falls by 30 percent before progression and `until`."""
-    size = course.output(name)
-    early = (course.days <= until) & (course.days < find_progression(course))
-    return bool((size[early] <= 0.7 * size[0]).any())
