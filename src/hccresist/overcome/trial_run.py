@@ -164,8 +164,58 @@ def _begin(spec: Spec, arm: Arm, enrolled: Enrolled, *, threads: int | None, run
     visits = (float("-inf"), 0.0, *spec.visits.days(spec.follow_up.longest))
     course = _plan(spec, arm, people, stop=np.full(len(people.numbers), np.inf))
     job = _make_job(spec, visits, course)
-    result = run_population(job, people, start=enrolled.start, threads=threads, run=run)
+    everybody = np.arange(len(people.numbers))
+    result = _run_groups(job, course, enrolled, everybody, threads=threads, run=run)
     return _Begun(arm, enrolled, job, result)
+
+
+def _run_groups(
+    job: Job,
+    course: _Course,
+    enrolled: Enrolled,
+    chosen: NDArray[np.int64],
+    *,
+    threads: int | None,
+    run: Run | None,
+) -> Result:
+    """Run some patients, those with the same drugs together: a drug that nobody gets costs time too.
+
+    What a patient's equations are depends on the patient's own drugs alone.
+    """
+    groups = np.zeros(len(chosen), dtype=np.int64)
+    if course.gets:
+        _, groups = np.unique(np.stack(course.gets, axis=1)[chosen], axis=0, return_inverse=True)
+        groups = groups.reshape(-1)
+    parts = list[tuple[NDArray[np.int64], Result]]()
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        who = chosen[rows]
+        given = tuple(each for each, gets in zip(job.given, course.gets, strict=True) if gets[who[0]])
+        own = run_population(
+            _cut_job(replace(job, given=given), who),
+            take_people(enrolled.people, who),
+            start=(enrolled.start[0][who], enrolled.start[1][who], enrolled.start[2][who]),
+            threads=threads,
+            run=run,
+        )
+        parts.append((rows, replace(own, amounts=np.zeros((len(who), 0)))))
+    if len(parts) == 1:
+        return parts[0][1]
+    whole = take_people(enrolled.people, chosen)
+    joined = replace(parts[0][1], population=whole, **_empty(parts[0][1], len(chosen)))
+    for rows, part in parts:
+        joined = _merge(joined, part, rows)
+    return joined
+
+
+def _empty(result: Result, count: int) -> dict[str, Any]:
+    """Arrays as those of a result, for so many patients."""
+    arrays = {part.name: getattr(result, part.name) for part in fields(result)}
+    return {
+        name: np.empty((count, *value.shape[1:]), dtype=value.dtype)
+        for name, value in arrays.items()
+        if isinstance(value, np.ndarray)
+    }
 
 
 def _end(
@@ -181,13 +231,7 @@ def _end(
     changed = np.flatnonzero(stop < first.ended)
     result = first
     if changed.size and (arm.drugs or arm.procedures):
-        again = run_population(
-            _cut_job(job, changed),
-            take_people(enrolled.people, changed),
-            start=(enrolled.start[0][changed], enrolled.start[1][changed], enrolled.start[2][changed]),
-            threads=threads,
-            run=run,
-        )
+        again = _run_groups(job, course, enrolled, changed, threads=threads, run=run)
         result = _merge(first, again, changed)
     tables = _observe(spec, arm, result, job, course)
     count = len(stop)
