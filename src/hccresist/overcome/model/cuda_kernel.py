@@ -14,7 +14,7 @@ from numba import cuda, from_dtype, typeof, types
 
 from hccresist.overcome.model.ensemble import run_one
 
-STAMP: Final = "eb17440932237c52"
+STAMP: Final = "66dadbaad0818422"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 
 

@@ -34,6 +34,10 @@ ROUND_DAYS: Final = 60.0
 """Days that lesions grow before they are scaled back."""
 ROUNDS: Final = 12
 """Most rounds; fewer where nothing changes by more than a thousandth."""
+HISTORY_DAYS: Final = 720.0
+"""Days over which micrometastases were seeded before the start (assumption)."""
+MOST_SEEDED: Final = 0.1
+"""Largest share of the tumour's cells that micrometastases have at the start (assumption)."""
 _LEAST_ROUNDS: Final = 4
 _SETTLED: Final = 1e-3
 _ONE_PHASE: Final = False
@@ -84,13 +88,12 @@ def _scale(state, slot, factor):
 
 @njit(cache=True, error_model="numpy")
 def _seeded(params, state, growth, cells):
-    """Micrometastatic cells seeded since the first cell, had the tumour grown at its present rate (1/day)."""
-    rate = params[_MET_GROWTH] - params[_MET_KILL] * state[_BLOOD] - growth
+    """Micrometastatic cells seeded in HISTORY_DAYS by a tumour that grew at its present rate (1/day)."""
+    rate = params[_MET_GROWTH] - params[_MET_KILL] * state[_BLOOD] - max(growth, 0.0)
     seeded = params[_SEED] * (1.0 + params[_EMT]) * cells
-    days = log(max(cells, 1e-9) / 1e-9) / max(growth, 1e-4)
-    if abs(rate) * days < 1e-6:
-        return seeded * days
-    return seeded * expm1(min(rate * days, 50.0)) / rate
+    if abs(rate) * HISTORY_DAYS < 1e-6:
+        return seeded * HISTORY_DAYS
+    return min(seeded * expm1(rate * HISTORY_DAYS) / rate, MOST_SEEDED * cells)
 
 
 @njit(cache=True, error_model="numpy")
