@@ -264,7 +264,7 @@ def tell_numbers() -> Iterator[str]:
         f"{PATIENTS} virtual patients with one lesion, the same with the handle on and off, and {MANY} where all handles are on in as many as "
         "`prevalence.csv` says. Where a source gives a level for patients without the handle, the growth rates of the group are first scaled "
         "so that the group has that level. Everyone is followed for two years or to death; new lesions, dropout and reading error are left out. "
-        "*Not met* means that the model or its tables have to change, not the published number."
+        "The prevalence of `pdl1` was chosen so that its ratio is met. *Not met* means that the model or its tables have to change, not the published number."
     )
     yield ""
     numbers = [fact.holds(value) for fact, value in ask_all().items() if fact.kind in {"magnitude", "time"}]
