@@ -358,7 +358,7 @@ def _rescued(fact: Fact, output: str) -> float:
         for at, value in changed.items():
             params[at] = value
         state = seen.states[i, round(seen.progression[i] / STEP)]
-        course = follow_on(state, params, drugs, DAY[::4], added=added)
+        course = follow_on(state, params, drugs, days=DAY[::4], added=added)
         whole, size = course.output("whole_mm")[None, :], course.output(output)[None, :]
         early = ~np.maximum.accumulate(find_grown(whole), axis=1)
         found.append(bool(find_responses(size, early)[0]))

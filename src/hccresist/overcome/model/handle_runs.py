@@ -114,15 +114,15 @@ def follow(
     params = make_parameters(1, values=values)
     if state is None:
         state = start_state(params, [DIAMETER_MM], tolerant=tolerant, escaped=escaped)
-    return follow_on(state, params, drugs, days, added=added)
+    return follow_on(state, params, drugs, days=days, added=added)
 
 
 def follow_on(
     state: Array,
     params: Array,
     drugs: tuple[str, ...],
-    days: Sequence[float] | Array,
     *,
+    days: Sequence[float] | Array,
     added: Values = NOTHING,
 ) -> Followed:
     """Run one patient on from a state, drugs from day 0; `added`: drug effects that stay as they are."""
