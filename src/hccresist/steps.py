@@ -112,9 +112,7 @@ def _summarise(
     return pl.concat([summary, compared]).sort(SurvivalSummary.primary_key())
 
 
-def list_published(
-    study: Study, made: Mapping[str, pl.DataFrame]
-) -> dict[str, Callable[[], pl.DataFrame]]:
+def list_published(study: Study, made: Mapping[str, pl.DataFrame]) -> dict[str, Callable[[], pl.DataFrame]]:
     """Return the work of the table that sets the study beside published trials, where it can be made."""
     from hccresist.outcomes.published_comparison import compare_with_published  # noqa: PLC0415
 

@@ -84,7 +84,7 @@ def test_clones_have_the_shares_that_were_drawn_and_hazards_are_none(settled) ->
 
 
 def test_micrometastases_are_those_seeded_in_two_years_by_a_tumour_that_grew_as_now(settled) -> None:
-    """By quadrature over 720 days: seeded in proportion to cells, grown or killed since; at most a tenth of them."""
+    """By quadrature over 720 days: seeded as cells are, grown or killed since; at most a tenth of them."""
     people, state, growth, _ = settled
     names = kernel.PATIENT_PARAMETERS
     for i in range(COUNT):

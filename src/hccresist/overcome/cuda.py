@@ -128,7 +128,7 @@ def _run_batch(plan: Plan, patients: Patients, *, seen: Seen, block: int) -> lis
     room = make_room(
         count, states=patients.state.shape[1], drugs=plan.weights.shape[0], effects=make_effects(longest)
     )
-    kernel: Any = find_kernel(plan, patients, seen, room)
+    kernel: Any = find_kernel((plan, patients, seen, room))
     written = _send(seen)
     kernel[-(-count // block), block](_send(plan), _send(patients), written, _send(room))
     return [array.copy_to_host() for array in written]

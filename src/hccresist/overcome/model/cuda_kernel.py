@@ -7,18 +7,19 @@ This module imports Numba's CUDA target; import it only where a GPU is asked for
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import cuda, from_dtype, typeof, types
 
+from hccresist.overcome.model.arrays import Patients, Plan, Room, Seen
 from hccresist.overcome.model.ensemble import run_one
 
 STAMP: Final = "66dadbaad0818422"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 
 
-def run_patients(plan, patients, seen, room):
+def _run_patients(plan, patients, seen, room):
     """Run every patient, each in the working arrays of its own thread."""
     i = cuda.grid(1)  # pyright: ignore[reportCallIssue]  (taken for the simulator's)
     if i < patients.begin.size:
@@ -37,9 +38,9 @@ def _find_type(each):
 @lru_cache(maxsize=4)
 def _compile(signature):
     """Compile the kernel for one signature (minutes the first time, then from the cache on disk)."""
-    return cuda.jit(signature, cache=True)(run_patients)
+    return cuda.jit(signature, cache=True)(_run_patients)
 
 
-def find_kernel(plan, patients, seen, room):
+def find_kernel(arguments: tuple[Plan, Patients, Seen, Room]) -> Any:  # noqa: ANN401  (a compiled kernel)
     """Find the compiled kernel that takes arguments like these (arrays of the host)."""
-    return _compile(types.void(*(_find_type(each) for each in (plan, patients, seen, room))))
+    return _compile(types.void(*(_find_type(each) for each in arguments)))
