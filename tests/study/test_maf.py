@@ -131,7 +131,7 @@ def issues_of(folder: Path) -> list[tuple[str, str | None, int | None]]:
         ("a__maf", maf(ROWS[0].replace("S1", "")), "missing-value", 3),
         ("a__maf", maf(header=HEADER + "\tHGVSp_Short"), "duplicate-column", 2),
         ("a__maf", b"\x00\x01\x02", "binary-file", 1),
-        ("a__maf__gz", gzip.compress(maf(*ROWS).encode())[:40], "unreadable-file", None),
+        ("a__maf__gz", gzip.compress(maf(*ROWS).encode(), mtime=0)[:40], "unreadable-file", None),
         ("data_cna__txt", CNA.replace("9965\t2\t0", "9965\t2\t0.37"), "not-discrete", 2),
         ("data_cna__txt", CNA.replace("9965\t2\t0", "9965\t2\tx"), "not-discrete", 2),
         ("data_cna__txt", CNA.replace("Hugo_Symbol", "Gene"), "missing-column", 1),
