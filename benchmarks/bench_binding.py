@@ -8,8 +8,7 @@ the contact of T cell and tumour cell with published rates and amounts, turnover
 CTLA-4. Patients are those of `bench_exact.py`, with one lesion. Told are the largest difference of the
 whole diameter over the visits (share of baseline; the aim is 2 %) and whether the best response is the same
 (RECIST 1.1 without confirmation: 30 % below baseline, 20 % and 5 mm above the smallest; the aim is 99 %), for
-all of binding and for its speed alone; where all of it makes 1 % or more, for each part alone too, so that it
-can be seen which balance is at fault.
+all of binding and for its speed alone.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "overcome"))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from bench_exact import DAYS, MOST_LESIONS, VISITS, arrays, digest_model, draw_patient
-from binding_oracle import STEPS, BindingOracle, mended_text
+from binding_oracle import STEPS, BindingOracle
 from roadrunner_oracle import Dosed, Oracle
 
 from hccresist.overcome.dosing import find_regimen, make_doses, read_drugs
@@ -43,10 +42,6 @@ REGIMENS = {
 }
 KEPT_VEGF = "VEGF on antibody kept"
 """Not part of the comparison: antibody-bound VEGF leaves with the antibody instead of as free VEGF does."""
-WORTH_A_LOOK = 0.01
-"""Difference of all of binding from which its parts are looked at one by one."""
-MENDED = "quadratic balance against all of binding"
-"""The balance that published amounts ask for (`binding_oracle.MENDED`), against all of binding."""
 LIMITS = {"diameter": 0.02, "same_class": 0.99}
 
 
@@ -86,10 +81,7 @@ def compare(first: Oracle, other: BindingOracle, inputs: dict[str, Any], name: s
     """Differences of one patient under one regimen, by part of binding."""
     balance = run(first, inputs)
     row: dict[str, Any] = {"patient": inputs["patient"], "regimen": name, "balance": find_class(balance)}
-    for step in ("speed of binding", "all", *STEPS):
-        parts = row["all"]["error"] if "all" in row else 0.0
-        if step in row or (step != "all" and "all" in row and parts < WORTH_A_LOOK):
-            continue
+    for step in STEPS:
         other.choose(step)
         full = run(other, inputs)
         row[step] = {"error": float(np.abs(full - balance).max() / balance[0]), "class": find_class(full)}
@@ -104,34 +96,20 @@ def compare(first: Oracle, other: BindingOracle, inputs: dict[str, Any], name: s
     return row
 
 
-def add_mended(row: dict[str, Any], mended: Oracle, other: BindingOracle, inputs: dict[str, Any]) -> None:
-    """Compare the quadratic balance of PD-1 and PD-L1 with all of binding."""
-    other.choose("all")
-    full, mine = run(other, inputs), run(mended, inputs)
-    row[MENDED] = {
-        "error": float(np.abs(full - mine).max() / mine[0]),
-        "class": find_class(mine),
-        "as": find_class(full),
-    }
-
-
 def fill(patients: range, cache: Path, *, minutes: float) -> list[dict[str, Any]]:
     """Rows of patients, from the cache where they are there."""
     stop, rows = time.monotonic() + 60 * minutes, list[dict[str, Any]]()
-    sides: dict[str, tuple[Oracle, BindingOracle, Oracle]] = {}
+    sides: dict[str, tuple[Oracle, BindingOracle]] = {}
     for number in patients:
         inputs: dict[str, Any] = {}
         for name, drugs in REGIMENS.items():
             file = cache / f"{number:05d}-{name.replace(' ', '')}.json"
             row = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-            if MENDED not in row and time.monotonic() < stop:
+            if not row and time.monotonic() < stop:
                 if name not in sides:
-                    texts = Oracle(1, drugs), BindingOracle(1, drugs)
-                    sides[name] = (*texts, Oracle(1, drugs, text=mended_text(1, drugs)))
+                    sides[name] = Oracle(1, drugs), BindingOracle(1, drugs)
                 inputs = inputs or draw_patient(number * MOST_LESIONS)  # every third has one lesion
-                first, other, mended = sides[name]
-                row = row or compare(first, other, inputs, name)
-                add_mended(row, mended, other, inputs)
+                row = compare(*sides[name], inputs, name)
                 part = file.with_suffix(".part")
                 part.write_text(json.dumps(row), encoding="utf-8")
                 os.replace(part, file)  # noqa: PTH105
@@ -142,7 +120,7 @@ def fill(patients: range, cache: Path, *, minutes: float) -> list[dict[str, Any]
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Largest and typical differences, and share of equal classes, by part of binding and regimen."""
     table: dict[str, Any] = {}
-    for step in [*STEPS, KEPT_VEGF, MENDED]:
+    for step in [*STEPS, KEPT_VEGF]:
         for name in [*REGIMENS, "every regimen"]:
             own = [r for r in rows if name in (r["regimen"], "every regimen") and step in r]
             if not own:
@@ -154,9 +132,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
                 "p95": float(np.quantile(errors, 0.95)),
                 "median": float(np.median(errors)),
                 "within": float((errors <= LIMITS["diameter"]).mean()),
-                "same_class": float(
-                    np.mean([r[step]["class"] == r[step].get("as", r["balance"]) for r in own])
-                ),
+                "same_class": float(np.mean([r[step]["class"] == r["balance"] for r in own])),
             }
     return table
 

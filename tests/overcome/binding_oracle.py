@@ -15,21 +15,18 @@ SHARES = ("block_pd1", "block_pdl1", "block_ctla4", "deplete_treg", "block_vegf"
 REPLACED = ("ligand", "vegf_signal")
 """Rules of a lesion that full binding replaces."""
 LIKE_THE_BALANCE = {
-    "amounts": 1e-4,
+    "amounts": 1.0,
     "turnover_pdl1": 1e4,
-    "on_pdl2": 8608.0,
-    "off_pdl2": 127526.4,
+    "on_pdl2": 11477.4,
+    "off_pdl2": 47692.8,
     "degrade_bound": 16.6,
 }
-"""Settings with which full binding tends to the model's balances: only the speed of binding differs."""
+"""Settings with which full binding tends to the model's balance: only the speed of binding differs."""
 STEPS = {
     "speed of binding": {},
-    "turnover of PD-L1": {"turnover_pdl1": 1.0},
-    "affinity of PD-L2": {"on_pdl2": 11477.4, "off_pdl2": 47692.8},
-    "published amounts": {"amounts": 1.0},
-    "all": {"turnover_pdl1": 1.0, "on_pdl2": 11477.4, "off_pdl2": 47692.8, "amounts": 1.0},
+    "all": {"turnover_pdl1": 1.0},
 }
-"""What is made as published, each beside the balance; and all of it."""
+"""The speed of binding beside the balance; and the turnover of PD-L1, a day, as published too."""
 
 
 def binding_text(lesions: int, drugs: Sequence[str]) -> str:
@@ -49,33 +46,6 @@ def binding_text(lesions: int, drugs: Sequence[str]) -> str:
     parts = [shared, *(re.sub(r"_i\b", f"_{i}", lesion) for i in range(1, lesions + 1))]
     own = r"\b(vegf|pdl1)_i\b"
     assert re.search(own, lesion)
-    return text + "".join(parts) + "end\n"
-
-
-MENDED = """
-  pd1_total = 409.8; pdl1_base = 55.07; dissociation_pdl1 = 14.815; dissociation_pdl2 = 4.155;
-  base_sum := pd1_total + pdl1_base + dissociation_pdl1;
-  bound_base := 2*pd1_total*pdl1_base/(base_sum + sqrt(base_sum^2 - 4*pd1_total*pdl1_base));
-  apparent := dissociation_pdl1/((1 - block_pd1)*(1 - block_pdl1));
-"""
-MENDED_LESION = """
-  ligands_i := pdl1_base*pdl1_i;
-  sum_i := pd1_total + ligands_i + apparent;
-  held_i := 2*pd1_total*ligands_i/(sum_i + sqrt(sum_i^2 - 4*pd1_total*ligands_i));
-  left_i := (pd1_total - held_i)*(1 - block_pd1);
-  ligand_i := (held_i + pdl1_base*pdl2_ratio*left_i/(left_i + dissociation_pdl2))/bound_base;
-"""
-"""The balance that published amounts ask for: PD-1 and PD-L1 take each other away (a quadratic equation);
-PD-L2, of which there is little, binds what is left. Amounts and affinities as in `full_binding.ant`."""
-
-
-def mended_text(lesions: int, drugs: Sequence[str]) -> str:
-    """The oracle's text with the quadratic balance in place of the product of free shares."""
-    text = oracle_text(lesions, [read_drugs()[name] for name in drugs]).rstrip().removesuffix("end")
-    for i in range(1, lesions + 1):
-        text, count = re.subn(rf"^  ligand_{i} := .*;$", "", text, flags=re.MULTILINE)
-        assert count == 1
-    parts = [MENDED, *(re.sub(r"_i\b", f"_{i}", MENDED_LESION) for i in range(1, lesions + 1))]
     return text + "".join(parts) + "end\n"
 
 

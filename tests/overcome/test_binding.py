@@ -1,6 +1,6 @@
-"""Full binding: its equilibrium is that of mass action, and its speed makes no difference to diameters.
+"""Full binding: its equilibrium is that of mass action, and its speed hardly moves diameters.
 
-How far published amounts move the diameters is measured in `benchmarks/bench_binding.py`.
+Many patients and regimens are compared in `benchmarks/bench_binding.py`.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ def dosed(drugs):
     return found
 
 
-def test_the_speed_of_binding_makes_less_than_2_percent(patient, full) -> None:
+@pytest.mark.parametrize("step", binding.STEPS)
+def test_full_binding_makes_less_than_2_percent(patient, full, step) -> None:
     """Issue 5, done when 1c: whole diameters within 2 % of baseline where only the balance is given up."""
-    full.choose("speed of binding")
+    full.choose(step)
     with_binding = full.run(*patient, dosed=dosed(DRUGS), visits=VISITS)
     balance = oracle.Oracle(1, DRUGS).run(*patient, dosed=dosed(DRUGS), visits=VISITS)
     assert np.abs(with_binding.whole - balance.whole).max() < 0.02 * balance.whole[0, 0]

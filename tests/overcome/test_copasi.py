@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import locale
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,14 @@ PATIENTS = {
     "mechanisms": ({"h_abc": 1.0, "h_bypass": 1.0, "h_autophagy": 0.5, "h_stem": 0.5}, {"tolerant": 0.02}),
     "immune": ({"h_exclusion": 2.0, "h_mdsc": 1.0, "h_presentation": 1e-3}, {"escaped": 0.02}),
 }
+
+
+@pytest.fixture(autouse=True)
+def _own_locale():
+    """COPASI sets the locale of the whole process to C, and with it the encoding of every later file."""
+    before = locale.setlocale(locale.LC_ALL)
+    yield
+    locale.setlocale(locale.LC_ALL, before)
 
 
 def make(values, shares):

@@ -110,7 +110,7 @@ def make_parameters(
     Examples
     --------
     >>> make_parameters(2).size - make_parameters(1).size
-    7
+    8
     """
     model = read_model()
     given = dict(values or {})
