@@ -29,6 +29,7 @@ from hccresist.outcomes.published import read_trials
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.outcomes.targets import read_targets
 from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
+from hccresist.overcome.twin_results import RESULTS as TWINS
 from hccresist.study.dictionary import data_dictionary
 from hccresist.study.policies import describe
 
@@ -149,7 +150,7 @@ def render_tables() -> str:
     parts = [NOTE, TABLES_INTRO, study, "\n\n", RESULTS_INTRO]
     parts += [
         _render_table(name, schema)
-        for name, schema in {**ALL_RESULTS, **OUTCOMES, **EXPLAINED, **STRATEGIES}.items()
+        for name, schema in {**ALL_RESULTS, **OUTCOMES, **EXPLAINED, **STRATEGIES, **TWINS}.items()
     ]
     return "".join(parts).rstrip() + "\n"
 

@@ -34,6 +34,7 @@ FLOORS = {
     "options": 8,
     "demo": 8,
     "doctor": 8,
+    "stages": 9,
     "steps": 9,
     "reopen": 9,
     "flow": 10,

@@ -20,12 +20,16 @@ from hccresist.assess.results import RESULTS
 from hccresist.demo import copy_demo, read_demo
 from hccresist.errors import ComputationError, ConfigError, InputError
 from hccresist.explain.results import RESULTS as EXPLAINED
-from hccresist.flow import explain_skip, run_pieces, run_study
+from hccresist.flow import run_pieces, run_study
 from hccresist.manifest import InputDigest, count_attrition, list_changed_policies
+from hccresist.options import TwinOptions
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.outputs import ROW_GROUP, open_new_folder, open_output, read_manifest, write_table
 from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
+from hccresist.overcome.twin import TwinOutlook
+from hccresist.overcome.twin_results import Outlook, OutlookFit
 from hccresist.report.page import Report, SectionFailure
+from hccresist.stages import STAGES, explain_skip
 from hccresist.study.frames import study_from_frames
 from hccresist.study.policies import Policies
 from hccresist.study.read import read_study
@@ -33,6 +37,7 @@ from hccresist.study.study import Study
 
 ASSESSED = {*RESULTS, "progressions", *BY_PATIENT, *OF_COHORT}
 SUMMARISED = {"events", "rates", "survival_summary", "survival_curves", "cumulative_incidence"}
+UNTWINNED = tuple(stage for stage in STAGES if stage != "twin")
 COMPARED = {"published_comparison"}
 
 
@@ -61,9 +66,9 @@ def digests(folder: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def demo_run(tmp_path_factory) -> Path:
-    """Results of the demo study."""
+    """Results of the demo study, without the twins, which take longest."""
     out = tmp_path_factory.mktemp("demo") / "out"
-    assert run_study(read_demo(), out=out).failed == ()
+    assert run_study(read_demo(), out=out, stages=UNTWINNED).failed == ()
     return out
 
 
@@ -160,6 +165,8 @@ def test_a_stage_without_input_is_skipped_with_its_reason(tmp_path) -> None:
     study = Study(tables={"patients": pl.DataFrame({"patient_id": ["A"]})})
     assert explain_skip(study, "assess") == "the study has no lesions, sums or responses"
     assert explain_skip(study, "outcomes") == "the study has nothing to assess and no survival"
+    assert explain_skip(study, "twin") == "the study has no lesions and no treatments"
+    assert explain_skip(small_study(), "twin") == "the study has no treatments"
     assert explain_skip(study, "report") == ""
 
 
@@ -224,6 +231,91 @@ def test_a_report_section_that_fails_marks_the_report(tmp_path, monkeypatch) -> 
     assert [stage.name for stage in result.failed] == ["report"]
     assert "survival" in result.failed[0].reason
     assert (tmp_path / "out" / "report.html").read_text(encoding="utf-8") == "<html></html>"
+
+
+# The twins
+
+
+def treated_study() -> Study:
+    """The small study, on sorafenib, with a mutation in a sample of one patient."""
+    treatments = {
+        "patient_id": ["A", "B"],
+        "line": [1, 1],
+        "drug": ["sorafenib"] * 2,
+        "start_day": [0.0, 0.0],
+    }
+    samples = {"sample_id": ["S"], "patient_id": ["A"], "day": [0.0], "tissue": ["tumour"]}
+    alterations = {"sample_id": ["S"], "gene": ["CTNNB1"], "kind": ["mutation"], "change": ["S45F"]}
+    return small_study(
+        treatments=pl.DataFrame(treatments),
+        samples=pl.DataFrame(samples),
+        alterations=pl.DataFrame(alterations),
+    )
+
+
+def pretend(study: Study, *, tables, particles, **_: object) -> TwinOutlook:
+    """A twin of A whose first two strategies gain 7 points; none of B, which has no reason to have one."""
+    first = tables["strategies"].filter(pl.col("patient_id") == "A", pl.col("rank") > 0).head(2)
+    gains = first.select(
+        "patient_id", "strategy_id", gain=0.07, low=-0.02, high=0.2, measure=pl.lit("alive at 12 months")
+    )
+    fit = pl.DataFrame(
+        {
+            "patient_id": ["A", "B"],
+            "data": ["lesions", ""],
+            "observations": [1, 0],
+            "effective": [float(particles), None],
+            "prior_effective": [9.0, None],
+            "indistinct": ["", ""],
+            "notes": ["", "no scan after baseline"],
+        }
+    )
+    return TwinOutlook(Outlook.create_empty(), OutlookFit.validate(fit, cast=True), gains)
+
+
+def test_strategies_are_ranked_anew_with_what_the_twins_gain(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("hccresist.overcome.twin.make_outlook", pretend)
+    study = treated_study()
+    result = run_study(study, out=tmp_path / "out", closer=False, twin=TwinOptions(particles=40))
+    assert result.failed == ()
+    table = pl.read_parquet(tmp_path / "out" / "strategies.parquet")
+    gained = table.filter(pl.col("simulated_gain").is_not_null())
+    assert gained["patient_id"].to_list() == ["A", "A"]
+    assert set(gained["simulated_gain"]) == {0.07}
+    assert set(gained["simulated_gain_low"]) == {-0.02}
+    assert set(gained["simulated_gain_high"]) == {0.2}
+    assert pl.read_csv(tmp_path / "out" / "outlook_fit.csv")["effective"].to_list() == [40.0, None]
+    entries = [entry["file"] for entry in result.manifest["files"]]
+    assert len(entries) == len(set(entries))
+    assert {"outlook.csv", "outlook_fit.parquet", "strategies.csv"} <= set(entries)
+    assert result.manifest["options"]["particles"] == 40
+    assert result.manifest["seed"] == 0
+    assert read_manifest(tmp_path / "out")["stages"][4] == {"name": "twin", "status": "done", "reason": ""}
+
+
+def test_a_twin_that_fails_leaves_the_strategies_as_they_were(tmp_path, monkeypatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        msg = "no virtual patient fits"
+        raise ComputationError(msg)
+
+    monkeypatch.setattr("hccresist.overcome.twin.make_outlook", fail)
+    result = run_study(treated_study(), out=tmp_path / "out", closer=False)
+    assert [(stage.name, stage.reason) for stage in result.failed] == [("twin", "no virtual patient fits")]
+    table = pl.read_parquet(tmp_path / "out" / "strategies.parquet")
+    assert table.height
+    assert table["simulated_gain"].null_count() == table.height
+    assert not (tmp_path / "out" / "outlook.csv").exists()
+
+
+@pytest.mark.parametrize("particles", [0, 19, 1_000_000])
+def test_too_few_and_too_many_virtual_patients_are_refused(tmp_path, particles) -> None:
+    with pytest.raises(ConfigError, match="from 20 to 100,000"):
+        run_study(small_study(), out=tmp_path / "out", twin=TwinOptions(particles=particles))
+
+
+def test_a_study_in_pieces_has_no_twins(tmp_path) -> None:
+    result = run_pieces(split(treated_study(), 1), out=tmp_path / "out", closer=False)
+    assert result.manifest["skipped"]["twin"] == "the study came in pieces; the twin needs it whole"
 
 
 # Nothing half written
@@ -406,7 +498,7 @@ def split(study: Study, size: int) -> list[Study]:
 
 
 def test_a_study_in_pieces_gives_the_same_tables_byte_for_byte(tmp_path, demo_run) -> None:
-    result = run_pieces(split(read_demo(), 23), out=tmp_path / "out")
+    result = run_pieces(split(read_demo(), 23), out=tmp_path / "out", stages=UNTWINNED)
     reports = {stage.name: (stage.status, stage.reason) for stage in result.stages}
     assert reports["report"] == ("skipped", "the study came in pieces; the report needs it whole")
     assert (
@@ -432,7 +524,7 @@ def shuffle_rows(folder: Path) -> None:
 def test_two_runs_and_another_order_of_rows_give_the_same_bytes(tmp_path, demo_run) -> None:
     folder = copy_demo(tmp_path / "study")
     shuffle_rows(folder)
-    run_study(read_study(folder), out=tmp_path / "shuffled")
+    run_study(read_study(folder), out=tmp_path / "shuffled", stages=UNTWINNED)
     assert digests(tmp_path / "shuffled") == digests(demo_run)
 
 

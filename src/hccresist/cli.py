@@ -22,17 +22,19 @@ from hccresist.cli_model import model
 from hccresist.cli_overcome import overcome
 from hccresist.cli_reference import reference
 from hccresist.cli_run import (
-    ALL_STAGES,
     Flag,
     Json,
     Line,
     Out,
+    Particles,
     Quiet,
     Request,
     Settings,
     StudyPath,
+    Twin,
     Words,
     list_stages,
+    list_wanted,
     read_request,
     run_request,
     told_as_usage,
@@ -186,6 +188,8 @@ def run(
     landmark: Annotated[float | None, Parameter(show_default=False)] = None,
     sensitivity: Flag = False,
     closer: Closer = True,
+    twin: Twin = True,
+    particles: Particles = None,
     quiet: Quiet = False,
 ) -> int:
     """Do every stage that has its input, and write tables and report.html.
@@ -211,11 +215,15 @@ def run(
     closer
         Take the closer look too: resistance, growth, patterns, markers, robustness, audit. Skipped where
         a study is so large that it is read in pieces.
+    twin
+        Look ahead with virtual patients like each patient (research only; minutes for a large cohort).
+    particles
+        Virtual patients of each patient, instead of 100.
     quiet
         Print errors only.
     """
     request = Request(
-        stages=ALL_STAGES,
+        stages=list_wanted(twin=twin),
         criteria=criteria,
         policy=policy,
         line=line,
@@ -223,6 +231,7 @@ def run(
         landmark_days=landmark,
         sensitivity=sensitivity,
         closer=closer,
+        particles=particles,
     )
     return run_request(study, out, request, quiet=quiet)
 
@@ -233,6 +242,7 @@ def demo(
     out: Out = Path("hccresist-demo"),
     cases: Flag = False,
     save_study: Annotated[Path | None, Parameter(show_default=False)] = None,
+    twin: Twin = True,
     quiet: Quiet = False,
 ) -> int:
     """Run the bundled example, 60 simulated patients, to a finished report.
@@ -245,6 +255,8 @@ def demo(
         Run published cases of real patients instead: the authors' own reading stands beside ours.
     save_study
         Also copy the study folder of the example to this new folder.
+    twin
+        Look ahead with virtual patients like each patient (research only; it takes longest).
     quiet
         Print errors only.
     """
@@ -254,7 +266,7 @@ def demo(
         with told_as_usage():
             copy_demo(save_study, cases=cases)
     with open_demo_folder(cases=cases) as folder:
-        return run_request(folder, out, Request(stages=ALL_STAGES), quiet=quiet)
+        return run_request(folder, out, Request(stages=list_wanted(twin=twin)), quiet=quiet)
 
 
 @app.command(sort_key=6)

@@ -116,7 +116,7 @@ def _assess(
 ) -> tuple[Study, dict[str, pl.DataFrame]]:
     """Read a study and return it with its responses and events, as far as it has them."""
     from hccresist import steps  # noqa: PLC0415
-    from hccresist.flow import explain_skip  # noqa: PLC0415
+    from hccresist.stages import explain_skip  # noqa: PLC0415
     from hccresist.study.lines import move_to_line  # noqa: PLC0415
 
     wanted = None if criteria is None else split_words(criteria)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from hccresist.cli_run import (
-    ALL_STAGES,
     GeneSets,
     Line,
     Out,
+    Particles,
     Quiet,
     Request,
     Settings,
     Share,
     StudyPath,
+    Twin,
     Words,
+    list_wanted,
     run_request,
 )
 from hccresist.options import OmicsOptions
@@ -32,6 +34,8 @@ def overcome(
     policy: Settings = None,
     line: Line = None,
     formats: str = "parquet,csv",
+    twin: Twin = True,
+    particles: Particles = None,
     quiet: Quiet = False,
 ) -> int:
     """Rank published strategies by what is on in each tumour: reasons, sources, and what speaks against.
@@ -63,6 +67,10 @@ def overcome(
         Line of treatment to look at, with its own start as day 0; the index line if not given.
     formats
         File formats of the tables: parquet, csv or both.
+    twin
+        Look ahead with virtual patients like each patient (research only; minutes for a large cohort).
+    particles
+        Virtual patients of each patient, instead of 100.
     quiet
         Print errors only.
     """
@@ -74,6 +82,12 @@ def overcome(
         platform=platform or "",
     )
     request = Request(
-        stages=ALL_STAGES, criteria=criteria, policy=policy, line=line, formats=formats, omics=omics
+        stages=list_wanted(twin=twin),
+        criteria=criteria,
+        policy=policy,
+        line=line,
+        formats=formats,
+        omics=omics,
+        particles=particles,
     )
     return run_request(study, out, request, quiet=quiet)

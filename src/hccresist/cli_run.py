@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from hccresist.errors import ConfigError
 from hccresist.failures import FAILED, FINE, UsageError
-from hccresist.options import OmicsOptions
+from hccresist.options import OmicsOptions, TwinOptions
 
 if TYPE_CHECKING:
     from hccresist.flow import RunResult
@@ -32,8 +32,11 @@ Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 GeneSets = Annotated[list[Path] | None, Parameter(name="--gmt", negative="", show_default=False)]
 
-ALL_STAGES: Final = ("assess", "outcomes", "explain", "overcome", "report")
-"""Stages of a whole run; `flow.STAGES`, without loading it."""
+Twin = Annotated[bool, Parameter(name="--twin", negative="--no-twin", show_default=False)]
+Particles = Annotated[int | None, Parameter(name="--particles", show_default=False)]
+
+ALL_STAGES: Final = ("assess", "outcomes", "explain", "overcome", "twin", "report")
+"""Stages of a whole run; `stages.STAGES`, without loading it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,13 +52,20 @@ class Request:
     sensitivity: bool = False
     closer: bool = True
     omics: OmicsOptions = field(default_factory=OmicsOptions)
+    particles: int | None = None
+
+
+def list_wanted(*, twin: bool) -> tuple[str, ...]:
+    """Return the stages of a whole run, with or without the twins."""
+    return tuple(stage for stage in ALL_STAGES if twin or stage != "twin")
 
 
 def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
     """Read a study, run stages on it and print what came of it."""
     from hccresist import screen  # noqa: PLC0415
     from hccresist.export.sr_folder import is_sr_folder, read_sr_folder  # noqa: PLC0415
-    from hccresist.flow import check_options, run_pieces  # noqa: PLC0415
+    from hccresist.flow import run_pieces  # noqa: PLC0415
+    from hccresist.stages import check_options  # noqa: PLC0415
     from hccresist.steps import check_omics  # noqa: PLC0415
     from hccresist.study.lines import move_to_line  # noqa: PLC0415
     from hccresist.study.pieces import read_pieces  # noqa: PLC0415
@@ -72,7 +82,8 @@ def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
         )
         check_criteria(path, criteria or ())
         check_omics(request.omics)
-    with screen.show_progress(quiet=quiet) as progress:
+        TwinOptions(particles=request.particles).check()
+    with screen.show_progress(quiet=quiet) as (progress, report):
         policies = read_policies(path, request.policy) if request.policy else None
         reports = is_sr_folder(path)
         pieces = (
@@ -91,6 +102,7 @@ def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
             closer=request.closer,
             sensitivity=request.sensitivity,
             omics=request.omics,
+            twin=TwinOptions(particles=request.particles, report=report),
             progress=progress,
         )
     return _finish(result, quiet=quiet)
@@ -148,7 +160,7 @@ def check_criteria(path: Path, wanted: Sequence[str]) -> None:
 
 def list_stages(study: Study) -> dict[str, str]:
     """Return each stage with the reason why it cannot be done, empty where it can."""
-    from hccresist.flow import STAGES, explain_skip  # noqa: PLC0415
+    from hccresist.stages import STAGES, explain_skip  # noqa: PLC0415
 
     return {stage: explain_skip(study, stage) for stage in STAGES}
 

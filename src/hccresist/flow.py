@@ -1,4 +1,4 @@
-"""The flow: study → assess → outcomes → explain → overcome → report, each stage that has its input.
+"""The flow: study → assess → outcomes → explain → overcome → twin → report, each stage that has its input.
 
 A stage that lacks its input is skipped, with the reason in the manifest and on the screen. Patients
 are assessed piece by piece when a study comes in pieces, so that a large one streams through; rates
@@ -20,7 +20,7 @@ from hccresist import steps
 from hccresist.assess.results import RESULTS
 from hccresist.errors import ConfigError, InputError, PackageError
 from hccresist.manifest import InputDigest, Stage, build_manifest
-from hccresist.options import OmicsOptions, check_words
+from hccresist.options import OmicsOptions, TwinOptions
 from hccresist.outputs import (
     FORMATS,
     MANIFEST,
@@ -28,23 +28,11 @@ from hccresist.outputs import (
     RUN_LOG,
     OutputFolder,
     TableFile,
-    check_output,
     open_output,
 )
 from hccresist.runlog import RunLog
+from hccresist.stages import STAGES, check_options, explain_skip
 from hccresist.study.study import Study
-
-STAGES: Final = ("assess", "outcomes", "explain", "overcome", "report")
-"""Stages that a run can do, in order."""
-
-ASSESSABLE: Final = ("lesions", "sums", "responses")
-"""*assess* needs at least one of these tables."""
-
-MATCHABLE: Final = ("expression", "alterations")
-"""*overcome* needs at least one of these tables."""
-
-EXPLAINABLE: Final = (*MATCHABLE, "labs", *ASSESSABLE)
-"""*explain* needs at least one of these tables."""
 
 Progress = Callable[[str, int], None]
 """Called with the name of a stage and the number of patients that it has done so far."""
@@ -94,6 +82,7 @@ def run_study(
     closer: bool = True,
     sensitivity: bool = False,
     omics: OmicsOptions | None = None,
+    twin: TwinOptions | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run every stage that has its input, and write tables, manifest, log and report.
@@ -117,6 +106,8 @@ def run_study(
         Take rates and medians under each other setting of each policy too.
     omics
         What *explain* is asked for: reference, gene sets, coverage, covariates.
+    twin
+        What the twins are asked for: virtual patients of each patient, whom to tell of progress.
     landmark_days
         Day at which survival of responders and others is compared, chosen beforehand; not compared
         if not given.
@@ -145,6 +136,7 @@ def run_study(
         closer=closer,
         sensitivity=sensitivity,
         omics=omics,
+        twin=twin,
         progress=progress,
     )
 
@@ -160,6 +152,7 @@ def run_pieces(
     closer: bool = True,
     sensitivity: bool = False,
     omics: OmicsOptions | None = None,
+    twin: TwinOptions | None = None,
     progress: Progress | None = None,
 ) -> RunResult:
     """Run a study that comes in pieces of consecutive patients; otherwise as `run_study`.
@@ -168,6 +161,8 @@ def run_pieces(
     one piece, as it needs the whole study in memory.
     """
     check_options(out=out, stages=stages, criteria=criteria, formats=formats, landmark_days=landmark_days)
+    twin = twin or TwinOptions()
+    twin.check()
     with open_output(out) as folder:
         run = _Run(
             folder=folder,
@@ -178,6 +173,7 @@ def run_pieces(
             closer=closer,
             sensitivity=sensitivity,
             omics=omics or OmicsOptions(),
+            twinning=twin,
             progress=progress,
         )
         run.assess(pieces)
@@ -185,6 +181,7 @@ def run_pieces(
         run.summarise()
         run.explain()
         run.overcome()
+        run.twin()
         run.report()
         manifest = run.manifest()
         folder.add_json(RUN_LOG, run.log.record())
@@ -195,59 +192,6 @@ def run_pieces(
 def _slim(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Return what the later stages need of a table that came in pieces."""
     return frame.select(_SLIM) if name == "timepoints" else frame.drop("reason", strict=False)
-
-
-def explain_skip(study: Study, stage: str) -> str:
-    """Return why a stage cannot be done on a study, or an empty string when it can.
-
-    Examples
-    --------
-    >>> explain_skip(Study(tables={"patients": pl.DataFrame({"patient_id": ["P1"]})}), "assess")
-    'the study has no lesions, sums or responses'
-    """
-    if stage == "overcome":
-        return (
-            ""
-            if any(name in study.tables for name in MATCHABLE)
-            else "the study has no expression or alterations"
-        )
-    if stage == "report" or any(name in study.tables for name in ASSESSABLE):
-        return ""
-    if stage == "explain":
-        found = any(name in study.tables for name in EXPLAINABLE)
-        return "" if found else "the study has no expression, alterations, labs, lesions, sums or responses"
-    if stage == "outcomes":
-        return "" if "survival" in study.tables else "the study has nothing to assess and no survival"
-    return "the study has no lesions, sums or responses"
-
-
-def check_options(
-    *,
-    out: Path,
-    stages: Sequence[str] = STAGES,
-    criteria: Sequence[str] | None = None,
-    formats: Sequence[str] = FORMATS,
-    landmark_days: float | None = None,
-) -> None:
-    """Check what a run is asked for, before anything is read.
-
-    Criteria are looked up when the study is known, as it may bring its own.
-
-    Raises
-    ------
-    ConfigError
-        When a stage or format is not known, none is named, no criterion is named, the landmark is
-        not after day 0, or `out` holds something that is not ours.
-    """
-    check_words("stage", stages, STAGES)
-    check_words("format", formats, FORMATS)
-    if criteria is not None and not criteria:
-        msg = "No criterion was named."
-        raise ConfigError(msg)
-    if landmark_days is not None and not 0 < landmark_days < float("inf"):
-        msg = f"The landmark must be a day after day 0; {landmark_days:g} is not."
-        raise ConfigError(msg)
-    check_output(out)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -262,6 +206,7 @@ class _Run:
     closer: bool
     sensitivity: bool
     omics: OmicsOptions
+    twinning: TwinOptions
     progress: Progress | None
     log: RunLog = field(default_factory=RunLog)
     digest: InputDigest = field(default_factory=InputDigest)
@@ -334,13 +279,27 @@ class _Run:
             if reason:
                 self._skip("overcome", reason)
 
+    def twin(self) -> None:
+        """Write what virtual patients like each patient do next; rank strategies with what they gain."""
+        if len(self.pieces) > 1:
+            self._skip("twin", "the study came in pieces; the twin needs it whole")
+        study, made = self.study(), self.tables()
+        outlook = self._attempt("twin", lambda: steps.make_outlook(study, made, self.twinning))
+        if outlook is not None:
+            self._write("twin", steps.list_outlook(study, made, outlook))
+
     def _write(self, stage: str, work: Mapping[str, Callable[[], pl.DataFrame]]) -> None:
-        """Make each table and write it; one that fails is told, and the others are made all the same."""
+        """Make each table and write it, in the place of an earlier one of its name.
+
+        One that fails is told, and the others are made all the same.
+        """
         for name, make in work.items():
             frame, reason = self._try(stage, make)
             if frame is None:
                 self._fail(stage, f"{name}: {reason}")
             else:
+                if self.kept.pop(name, None) is not None:
+                    self.folder.discard(name)
                 with self.folder.open_table(name, self.formats) as file:
                     file.write(frame)
                 self._keep(name, frame)
@@ -375,6 +334,7 @@ class _Run:
                 "formats": list(self.formats),
                 "landmark_days": self.landmark_days,
                 **self.omics.record(),
+                **self.twinning.record(),
             },
             criteria=steps.list_criteria(study, made),
             attrition=steps.count_losses(study, made),

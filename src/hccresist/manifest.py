@@ -61,6 +61,9 @@ PACKAGES: Final = (
 SEED: Final = 0
 """Seed of everything random in a run."""
 
+_RANDOM: Final = ("explain", "twin")
+"""Stages that draw numbers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
@@ -69,7 +72,7 @@ class Stage:
     Attributes
     ----------
     name
-        assess, outcomes, explain, overcome or report.
+        assess, outcomes, explain, overcome, twin or report.
     status
         ``done``, ``skipped`` or ``failed``.
     reason
@@ -110,7 +113,7 @@ def build_manifest(
         "policies": config.policies.values(),
         "policies_changed": list_changed_policies(config.policies),
         "inputs": list(inputs),
-        "seed": SEED if any(stage.name == "explain" and stage.status == "done" for stage in stages) else None,
+        "seed": SEED if any(s.name in _RANDOM and s.status == "done" for s in stages) else None,
         "attrition": list(attrition),
         "warnings": list(warnings),
         "citations": select_references(tags),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from hccresist.errors import ConfigError
+
+LEAST_PARTICLES: Final = 20
+"""Virtual patients below which 90 % limits say nothing."""
+MOST_PARTICLES: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,38 @@ class OmicsOptions:
             "platform": self.platform or None,
         }
         return {name: value for name, value in asked.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinOptions:
+    """What the twins are asked for.
+
+    Attributes
+    ----------
+    particles
+        Virtual patients of each patient, at least `LEAST_PARTICLES`; the default of the twin if not given.
+    report
+        Told how many steps are done, and of how many.
+    """
+
+    particles: int | None = None
+    report: Callable[[int, int], None] | None = None
+
+    def record(self) -> dict[str, object]:
+        """Return what was asked for, where anything was."""
+        return {} if self.particles is None else {"particles": self.particles}
+
+    def check(self) -> None:
+        """Check the number of virtual patients.
+
+        Raises
+        ------
+        ConfigError
+            When it is too small or too large.
+        """
+        if self.particles is not None and not LEAST_PARTICLES <= self.particles <= MOST_PARTICLES:
+            msg = f"particles is {self.particles}; it must be from {LEAST_PARTICLES} to {MOST_PARTICLES:,}"
+            raise ConfigError(msg)
 
 
 def check_words(what: str, words: Sequence[str], allowed: Sequence[str]) -> None:

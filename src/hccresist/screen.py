@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from hccresist.study.issues import Issue
     from hccresist.study.policies import PolicyInfo
     from hccresist.study.study import Study
+
+Report = Callable[[int, int], None]
+"""Told how many steps are done, and of how many."""
 
 NAMES: Final = {"recist11": "RECIST 1.1", "mrecist": "mRECIST", "irecist": "iRECIST"}
 _SHOWN: Final = ("OS", "PFS", "iPFS")
@@ -130,6 +133,7 @@ def print_result(result: RunResult) -> None:
         _print_medians(result.tables["survival_summary"], order, console)
     _print_mechanisms(result.tables, console)
     _print_strategies(result.tables, console)
+    _print_twins(result.tables, console)
     for reason, names in _by_reason(cast("Mapping[str, str]", result.manifest["skipped"])).items():
         console.print(f"[yellow]skipped[/] {escape(', '.join(names))}: {escape(reason)}")
     for stage in result.failed:
@@ -182,6 +186,15 @@ def _print_strategies(tables: Mapping[str, pl.DataFrame], console: Console) -> N
     ]
     if lines:
         _print_columns(lines[:_LEADING], console)
+
+
+def _print_twins(tables: Mapping[str, pl.DataFrame], console: Console) -> None:
+    """Print of how many patients there is a twin; what it says stands in the report, with its width."""
+    if "outlook_fit" in tables:
+        fit = tables["outlook_fit"]
+        made = int(fit["effective"].is_not_null().sum())
+        told = f"{made} of {_count(fit.height, 'patient')} have one; research only, no prediction for anybody"
+        console.print(f"[bold]twins[/]        {told}")
 
 
 def print_warnings(warnings: Sequence[Mapping[str, Any]]) -> None:
@@ -261,15 +274,30 @@ def _count(number: int, noun: str) -> str:
 
 
 @contextmanager
-def show_progress(*, quiet: bool) -> Generator[Progress | None]:
-    """Show on standard error, where it is a terminal, which stage is at work."""
+def show_progress(*, quiet: bool) -> Generator[tuple[Progress | None, Report | None]]:
+    """Show on standard error, where it is a terminal, which stage is at work; of the twins a bar.
+
+    Yields
+    ------
+    tuple
+        What to tell of a stage and its patients, and what to tell of the steps of the twins.
+    """
     console = err()
     if quiet or not console.is_terminal:
-        yield None
+        yield None, None
         return
-    with console.status("read") as status:
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn  # noqa: PLC0415
+    from rich.progress import Progress as Bar  # noqa: PLC0415
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False))
+    with Bar(*columns, BarColumn(), TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task("read", total=None)
 
         def tell(stage: str, patients: int) -> None:
-            status.update(f"{stage}: {_count(patients, 'patient')} done" if patients else stage)
+            words = f"{stage}: {_count(patients, 'patient')} done" if patients else stage
+            bar.update(task, description=words, total=None)
 
-        yield tell
+        def report(done: int, total: int) -> None:
+            bar.update(task, description="twin", completed=done, total=total)
+
+        yield tell, report

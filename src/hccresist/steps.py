@@ -11,13 +11,14 @@ import polars as pl
 
 from hccresist.assess.results import RESULTS
 from hccresist.errors import ConfigError
-from hccresist.manifest import count_attrition
-from hccresist.options import OmicsOptions
+from hccresist.manifest import SEED, count_attrition
+from hccresist.options import OmicsOptions, TwinOptions
 from hccresist.study.study import Study
 
 if TYPE_CHECKING:
     from hccresist.assess import Assessment
     from hccresist.explain.signatures import Signature
+    from hccresist.overcome.twin import TwinOutlook
     from hccresist.report.page import Report
 
 ASSESSED: Final = tuple(RESULTS)
@@ -158,6 +159,30 @@ def list_strategies(
 
     reason = explain_skip(made)
     return {} if reason else {"strategies": lambda: rank_strategies(study, made)}, reason
+
+
+def make_outlook(study: Study, made: Mapping[str, pl.DataFrame], options: TwinOptions) -> TwinOutlook:
+    """Return what virtual patients like each patient do next."""
+    from hccresist.overcome.twin import PARTICLES  # noqa: PLC0415
+    from hccresist.overcome.twin import make_outlook as make  # noqa: PLC0415
+
+    particles = PARTICLES if options.particles is None else options.particles
+    return make(study, tables=made, particles=particles, progress=options.report, seed=SEED)
+
+
+def list_outlook(
+    study: Study, made: Mapping[str, pl.DataFrame], outlook: TwinOutlook
+) -> dict[str, Callable[[], pl.DataFrame]]:
+    """Return the work of each table of *twin*; strategies are ranked anew where any gain was simulated."""
+    from hccresist.overcome.strategies import rank_strategies  # noqa: PLC0415
+
+    work: dict[str, Callable[[], pl.DataFrame]] = {
+        "outlook": lambda: outlook.outlook,
+        "outlook_fit": lambda: outlook.outlook_fit,
+    }
+    if outlook.gains.height and "strategies" in made:
+        work["strategies"] = lambda: rank_strategies(study, made, simulated=outlook.gains)
+    return work
 
 
 def read_gene_sets(files: Sequence[Path]) -> tuple[Signature, ...]:

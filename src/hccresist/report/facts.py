@@ -15,6 +15,7 @@ from hccresist.errors import ConfigError
 from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
+from hccresist.overcome.twin_results import RESULTS as TWINS
 from hccresist.report import words
 from hccresist.study.policies import describe
 from hccresist.study.study import Study
@@ -24,6 +25,7 @@ STAGE_OF: Final = (
     | dict.fromkeys(OUTCOMES, "outcomes")
     | dict.fromkeys(EXPLAINED, "explain")
     | dict.fromkeys(STRATEGIES, "overcome")
+    | dict.fromkeys(TWINS, "twin")
 )
 """Result table to the stage that makes it."""
 
