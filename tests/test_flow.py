@@ -316,6 +316,12 @@ def test_too_few_and_too_many_virtual_patients_are_refused(tmp_path, particles) 
 def test_a_study_in_pieces_has_no_twins(tmp_path) -> None:
     result = run_pieces(split(treated_study(), 1), out=tmp_path / "out", closer=False)
     assert result.manifest["skipped"]["twin"] == "the study came in pieces; the twin needs it whole"
+    assert "in pieces" in result.manifest["skipped"]["published_comparison"]
+
+
+def test_why_nothing_stands_beside_published_trials_is_told(tmp_path) -> None:
+    result = run_study(small_study(), out=tmp_path / "out", stages=["assess", "outcomes"], closer=False)
+    assert "no treatments or procedures" in result.manifest["skipped"]["published_comparison"]
 
 
 # Nothing half written

@@ -256,7 +256,10 @@ class _Run:
         if self.done("outcomes"):
             study, made = self.study(), self.tables()
             self._write("outcomes", steps.list_summaries(study, made, landmark_days=self.landmark_days))
-            self._write("outcomes", steps.list_published(study, self.tables()))
+            work, why_not = steps.list_published(study, self.tables())
+            in_pieces = "the study came in pieces; the comparison with published trials needs it whole"
+            self.not_made |= dict.fromkeys(why_not, in_pieces) if len(self.pieces) > 1 else why_not
+            self._write("outcomes", work)
 
     def explain(self) -> None:
         """Write which mechanisms are on, what is known of them, and what goes with the outcome."""

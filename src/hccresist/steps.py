@@ -113,15 +113,19 @@ def _summarise(
     return pl.concat([summary, compared]).sort(SurvivalSummary.primary_key())
 
 
-def list_published(study: Study, made: Mapping[str, pl.DataFrame]) -> dict[str, Callable[[], pl.DataFrame]]:
-    """Return the work of the table that sets the study beside published trials, where it can be made."""
+def list_published(
+    study: Study, made: Mapping[str, pl.DataFrame]
+) -> tuple[dict[str, Callable[[], pl.DataFrame]], dict[str, str]]:
+    """Return the work of the table that sets the study beside published trials, or why it is not made."""
     from hccresist.outcomes.published_comparison import compare_with_published  # noqa: PLC0415
 
-    treated = {"treatments", "procedures"} & set(study.tables)
-    if not treated or not {"rates", "survival_summary"} & set(made):
-        return {}
+    name = "published_comparison"
+    if not {"treatments", "procedures"} & set(study.tables):
+        return {}, {name: "the study has no treatments or procedures: its regimen is not known"}
+    if not {"rates", "survival_summary"} & set(made):
+        return {}, {name: "there are no rates and no survival to set beside published ones"}
     own = {"rates": made.get("rates"), "survival": made.get("survival_summary")}
-    return {"published_comparison": lambda: compare_with_published(study, **own)}
+    return {name: lambda: compare_with_published(study, **own)}, {}
 
 
 def list_explanation(

@@ -24,6 +24,7 @@ from hccresist.report.sections import (
     overview,
     patients,
     provenance,
+    published,
     resistance,
     response,
     sources,
@@ -118,6 +119,14 @@ SECTIONS: Final = (
         "Progression and survival",
         "Time to events with numbers at risk, medians, rates at landmarks and comparisons of arms.",
         survival.build,
+    ),
+    Section(
+        "published",
+        "Published trials",
+        "Beside published trials",
+        "The study's own rates and medians beside published arms of the same drugs and line; no comparison "
+        "of treatments.",
+        published.build,
     ),
     Section(
         "resistance",
