@@ -91,11 +91,14 @@ CHECKPOINT: Final = (
 )
 REGORAFENIB_YEAR, CABOZANTINIB_YEAR, SORAFENIB_YEAR = 2017, 2019, 2008
 LIVER_MIN: Final = 0.5
+TOLERANT, INTOLERANT = "sorafenib-tolerant", 0.2
+"""Word of a line for patients who tolerated sorafenib; share of the others who did not (assumption)."""
 DEFAULT_DAYS: Final = 540
 RULES: Final = (
-    "Rules for all shipped trials (assumptions): patients of all lines are drawn as untreated ones; one "
-    "visit of treatment beyond progression where the trial allowed it; chemoembolisation three times, eight "
-    "weeks apart; later therapy as its share in trial_context.csv, with the drug that was at hand then."
+    "Rules for all shipped trials (assumptions): patients of later lines have had sorafenib until it "
+    "failed (a fifth: until it was not tolerated), in the same model; one visit of treatment beyond progression where the trial allowed it; "
+    "chemoembolisation three times, eight weeks apart; later therapy as its share in trial_context.csv, "
+    "with the drug that was at hand then."
 )
 
 
@@ -147,7 +150,7 @@ def _write(trial: str, arms: Sequence[dict[str, Any]], notes: Sequence[str], con
     note = " ".join((RULES, *([f"Left out: {'; '.join(notes)}."] if notes else ())))
     lines = [
         "# Made by benchmarks/make_trial_specs.py of arms.csv and trial_context.csv; not by hand.",
-        "# Research only: virtual patients, not calibrated; no prediction of a trial or for a patient.",
+        "# Research only: virtual patients; no prediction of a trial or for a patient.",
         f'name = "{trial}"',
         f'title = "{trial}, simulated"',
         f'line = "{first["line"]}"',
@@ -207,6 +210,9 @@ def _arm(arm: dict[str, Any], fact: dict[str, str]) -> list[str]:
     lines = ["[[arms]]", f'name = "{arm["arm"]}"', f'arm_id = "{arm["arm_id"]}"', f"n = {arm['n']}"]
     lines += ["control = true"] if arm["control"] else []
     lines += ["beyond_visits = 1"] if fact["beyond_progression"] == "allowed" else []
+    if fact["line"].startswith("2L"):
+        lines += ['prior = ["sorafenib_bid"]']
+        lines += [] if TOLERANT in fact["line"] else [f"prior_intolerant = {INTOLERANT}"]
     drugs = BY_ARM.get(arm["arm_id"]) or [BY_DRUG[drug] for drug in _drugs(arm)]
     for drug in (*drugs, *_later(arm, fact)):
         lines += ["[[arms.drugs]]", *(f"{key} = {_show(value)}" for key, value in drug.items())]

@@ -5,59 +5,32 @@ Many patients and regimens are compared in `benchmarks/bench_binding.py`.
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import numpy as np
 import pytest
 from scipy.optimize import brentq
 
-from hccresist.overcome.dosing import find_regimen, make_doses, read_drugs
+from hccresist.overcome.dosing import read_drugs
 from hccresist.overcome.model.parameters import read_model
-from hccresist.overcome.model.patients import make_parameters, start_state
 
 pytest.importorskip("antimony", reason="extra 'model' is not installed")
 pytest.importorskip("roadrunner", reason="extra 'model' is not installed")
 oracle = pytest.importorskip("roadrunner_oracle")
 binding = pytest.importorskip("binding_oracle")
-
-VISITS = np.arange(0.0, 337.0, 56.0)
-DRUGS = ("atezolizumab", "bevacizumab")
-
-
-@pytest.fixture(scope="module")
-def patient():
-    params = make_parameters(1)
-    return params, start_state(params, [50.0], escaped=0.01)
-
-
-@pytest.fixture(scope="module")
-def full():
-    return binding.BindingOracle(1, DRUGS)
-
-
-def dosed(drugs):
-    found = {}
-    for name in drugs:
-        doses = make_doses(find_regimen(name), until=float(VISITS[-1]))
-        found[name] = oracle.Dosed(asdict(read_drugs()[name].kinetics), doses.days, doses.amounts)
-    return found
+cases = pytest.importorskip("binding_cases")
 
 
 @pytest.mark.parametrize("step", binding.STEPS)
-def test_full_binding_makes_less_than_2_percent(patient, full, step) -> None:
+def test_full_binding_makes_less_than_2_percent(step) -> None:
     """Issue 5, done when 1c: whole diameters within 2 % of baseline where only the balance is given up."""
-    full.choose(step)
-    with_binding = full.run(*patient, dosed=dosed(DRUGS), visits=VISITS)
-    balance = oracle.Oracle(1, DRUGS).run(*patient, dosed=dosed(DRUGS), visits=VISITS)
-    assert np.abs(with_binding.whole - balance.whole).max() < 0.02 * balance.whole[0, 0]
-    assert np.abs(balance.whole - balance.whole[0]).max() > 0.1 * balance.whole[0, 0]  # something happened
+    balance, full = cases.run_apart()
+    with_binding, _ = full[step]
+    assert np.abs(with_binding - balance).max() < 0.02 * balance[0, 0]
+    assert np.abs(balance - balance[0]).max() > 0.1 * balance[0, 0]  # something happened
 
 
-def test_amounts_settle_where_mass_action_says(patient, full) -> None:
+def test_amounts_settle_where_mass_action_says() -> None:
     """With published amounts: free PD-1, PD-L1 and PD-L2 and their complexes obey the law of mass action."""
-    full.choose("all")
-    full.run(*patient, dosed=dosed(DRUGS), visits=VISITS)
-    r = full.runner
+    r = cases.run_apart()[1]["all"][1]
     pd1, base, ratio = r["pd1_total"], r["pdl1_base"], r["pdl2_ratio"]
     shown = base * r["shown_pdl1_1"]
     covered = 1 / (1 + r["u_block_pdl1"])
@@ -76,9 +49,9 @@ def test_amounts_settle_where_mass_action_says(patient, full) -> None:
 
 
 def test_only_binding_is_replaced() -> None:
-    text = binding.binding_text(2, DRUGS)
+    text = binding.binding_text(2, cases.DRUGS)
     rules = set(read_model().lesion.rules) - {"ligand", "vegf_signal"}
-    base = oracle.oracle_text(2, [read_drugs()[name] for name in DRUGS])
+    base = oracle.oracle_text(2, [read_drugs()[name] for name in cases.DRUGS])
     for name in rules:
         line = next(line for line in base.splitlines() if line.startswith(f"  {name}_2 := "))
         assert line in text

@@ -202,6 +202,48 @@ def find_kinetics(drug: Drug, deviates: Mapping[str, float] | None = None) -> Ki
     return replace(drug.kinetics, **own)
 
 
+def split_values(values: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Part values of parameters from factors on drug effects, whose names are ``drug.effect``.
+
+    Raises
+    ------
+    ConfigError
+        Where a factor is of no drug of the model, of no effect that this drug has, or not above zero.
+
+    Examples
+    --------
+    >>> split_values({"growth_rate": 0.01, "sorafenib.dose_kill": 1.2})
+    ({'growth_rate': 0.01}, {'sorafenib.dose_kill': 1.2})
+    """
+    factors = {name: value for name, value in values.items() if "." in name}
+    drugs, problems = read_drugs(), list[str]()
+    for name, value in factors.items():
+        drug, _, effect = name.partition(".")
+        if drug not in drugs or effect not in {**drugs[drug].effects, **drugs[drug].half_effects}:
+            problems.append(f"{name}: no effect of a drug of the model")
+        elif not 0.0 < value < np.inf:
+            problems.append(f"{name}: a factor of {value:g} (more than zero is wanted)")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return {name: value for name, value in values.items() if name not in factors}, factors
+
+
+def scale_drug(drug: Drug, factors: Mapping[str, float]) -> Drug:
+    """Multiply effects of a drug by factors (names ``drug.effect``); others' factors change nothing.
+
+    A factor makes a drug more potent: of a half-effect level it is the divisor.
+    """
+
+    def own(effect: str) -> float:
+        return factors.get(f"{drug.name}.{effect}", 1.0)
+
+    return replace(
+        drug,
+        half_effects={name: level / own(name) for name, level in drug.half_effects.items()},
+        effects={name: size * own(name) for name, size in drug.effects.items()},
+    )
+
+
 def find_weights(drug: Drug) -> Array:
     """Find the effects of a drug per mg/L; shape = (n_effects,)."""
     names = [exposure.name for exposure in read_model().exposures]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccresist.errors import ConfigError
+from hccresist.overcome.dosing import split_values
 from hccresist.overcome.model.arrays import Patients, Plan, Seen, make_room
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.model.patients import make_effects
@@ -51,7 +52,8 @@ class Job:
     procedures
         Procedures on lesions.
     handles, values, mixed
-        See `population.draw_population`.
+        See `population.draw_population`; a value whose name has a dot is a factor on a drug's effect (see
+        `dosing.split_values`).
     mode
         ``fast`` or ``exact``.
     seed
@@ -231,7 +233,11 @@ def run_plan(plan: Plan, patients: Patients, *, threads: int | None = None) -> S
 def run_chunk(job: Job, first: int, last: int, *, threads: int | None = None) -> Result:
     """Run the patients numbered from `first` to before `last`."""
     population = draw_population(
-        np.arange(first, last), handles=job.handles, values=job.values, mixed=job.mixed, seed=job.seed
+        np.arange(first, last),
+        handles=job.handles,
+        values=split_values(job.values)[0],
+        mixed=job.mixed,
+        seed=job.seed,
     )
     return run_population(job, population, threads=threads)
 
@@ -263,6 +269,7 @@ def run_population(
         visits=days,
         until=job.until,
         procedures=job.procedures,
+        factors=split_values(job.values)[1],
         mode=job.mode,
         seed=job.seed,
     )

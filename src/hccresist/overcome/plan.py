@@ -7,7 +7,7 @@ nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -23,6 +23,7 @@ from hccresist.overcome.dosing import (
     make_doses,
     read_drugs,
     reduce_doses,
+    scale_drug,
 )
 from hccresist.overcome.model.arrays import Plan
 from hccresist.overcome.model.parameters import read_model
@@ -124,6 +125,7 @@ def make_plan(
     visits: Array,
     until: float,
     procedures: Sequence[Procedure] = (),
+    factors: Mapping[str, float] | None = None,
     mode: str = "fast",
     seed: int = 0,
 ) -> Plan:
@@ -143,6 +145,8 @@ def make_plan(
         Day up to which doses are needed.
     procedures
         Procedures on lesions.
+    factors
+        Factors on drug effects; see `dosing.scale_drug`.
     mode
         ``fast``: tablets as phases of the day, relative error of a step 1e-3; ``exact``: dose by dose, 1e-7.
 
@@ -163,7 +167,9 @@ def make_plan(
     effects = len(read_model().exposures)
     return Plan(
         kinetics=kinetics,
-        weights=np.array([find_weights(drug) for drug in drugs]).reshape(len(drugs), effects),
+        weights=np.array([find_weights(scale_drug(drug, factors or {})) for drug in drugs]).reshape(
+            len(drugs), effects
+        ),
         offsets=np.cumsum([0, *(table.days.size for table, _ in tables)]),
         days=np.concatenate([np.zeros(0), *(table.days for table, _ in tables)]),
         amounts=np.concatenate([np.zeros(0), *(table.amounts for table, _ in tables)]),

@@ -82,6 +82,13 @@ def philox(key: int, counter: tuple[Words, Words, Words, Words]) -> tuple[Words,
     return c0, c1, c2, c3
 
 
+TWIN: Final = 2**40
+"""Patients whose numbers differ by a multiple of this are twins: all that is random is equal in them.
+
+Trials of many sets of parameters are run on twins, so that sets differ by their parameters alone.
+"""
+
+
 def draw_uniform(
     patients: NDArray[np.integer], purpose: Purpose, which: int | NDArray[np.integer], *, seed: int
 ) -> Array:
@@ -110,7 +117,7 @@ def draw_uniform(
     >>> bool(few[0, 0] == many[1, 0])
     True
     """
-    who = np.asarray(patients, dtype=np.uint64)[:, None]
+    who = np.asarray(patients, dtype=np.uint64)[:, None] % np.uint64(TWIN)
     wanted = np.arange(which) if isinstance(which, int) else which
     index = np.asarray(wanted, dtype=np.uint64)[None, :]
     zeros = np.zeros(np.broadcast_shapes(who.shape, index.shape), dtype=np.uint64)

@@ -27,6 +27,8 @@ SEEN_MM: Final = 5.0
 """Diameter from which a lesion is seen; smaller ones are too small to measure (RECIST 1.1: 5 mm)."""
 GONE_MM: Final = 2.0
 """Diameter below which a lesion has disappeared."""
+MEASURABLE_MM: Final = 10.0
+"""Diameter from which a lesion can be a target (RECIST 1.1, doi:10.1016/j.ejca.2008.10.026)."""
 NOT_ENHANCING_MM: Final = 1.0
 """Viable diameter below which no enhancement is seen."""
 UNEQUIVOCAL: Final = 1.4
@@ -191,12 +193,13 @@ def find_sites(result: Result) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     away = people.traits["ehs"]
     organ = np.full((len(people.numbers), SLOTS), "liver", dtype="<U8")
     role = np.full((len(people.numbers), SLOTS), "new_target", dtype="<U14")
-    for slot, site in enumerate(_SITES):
-        organ[:, slot] = np.where(away, site, "liver")
-        target = away | (slot < _TARGETS_PER_ORGAN)
-        role[:, slot] = np.where(target, "target", "nontarget")
-        role[:, slot] = np.where(slot < people.lesions, role[:, slot], "new_target")
-        organ[:, slot] = np.where(slot < people.lesions, organ[:, slot], "liver")
+    for slot in range(SLOTS):
+        site = _SITES[slot] if slot < len(_SITES) else "liver"
+        own = slot < people.lesions
+        measurable = people.diameters[:, slot] >= MEASURABLE_MM
+        target = measurable & (away | (slot < _TARGETS_PER_ORGAN)) & (slot < len(_SITES))
+        role[:, slot] = np.where(own, np.where(target, "target", "nontarget"), role[:, slot])
+        organ[:, slot] = np.where(own & away, site, "liver")
     return organ, role
 
 

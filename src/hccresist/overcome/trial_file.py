@@ -275,6 +275,8 @@ def _arm(table: Table, trial: str, *, n: int, total: int) -> Arm:
         beyond_visits=table.whole("beyond_visits", 0, high=100),
         drugs=tuple(_drug(each) for each in table.tables("drugs")),
         procedures=tuple(_procedure(each) for each in table.tables("procedures")),
+        prior_intolerant=table.number("prior_intolerant", 0.0, high=1.0),
+        prior=_find_regimens(table, "prior", table.texts("prior")),
         eligibility=_eligibility(table.table("eligibility")),
     )
     _check_arm(table, arm)
@@ -341,15 +343,20 @@ def _drug(table: Table) -> DrugPlan:
 
 def _regimens(table: Table) -> tuple[str, ...]:
     """Regimens of an entry such as ``atezolizumab+bevacizumab``."""
-    found = list[str]()
     text = table.text("regimen")
     if not text:
         table.tell("regimen", "there is no regimen", hint='Write regimen = "sorafenib".')
-    for word in text.lower().split("+") if text else ():
+    return _find_regimens(table, "regimen", text.split("+") if text else ())
+
+
+def _find_regimens(table: Table, key: str, names: Sequence[str]) -> tuple[str, ...]:
+    """Regimens by name, or by their drug's name; those that are not known are told."""
+    found = list[str]()
+    for name in names:
         try:
-            found.append(find_regimen(word.strip()).regimen)
+            found.append(find_regimen(name.strip().lower()).regimen)
         except ConfigError as error:
-            table.tell("regimen", str(error).rstrip("."))
+            table.tell(key, str(error).rstrip("."))
     return tuple(found)
 
 

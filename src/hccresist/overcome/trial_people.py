@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccresist.errors import ComputationError
+from hccresist.overcome.dosing import split_values
 from hccresist.overcome.engine import Job, run_population, settle
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.population import (
@@ -28,6 +29,7 @@ from hccresist.overcome.population import (
     read_traits,
 )
 from hccresist.overcome.rng import Purpose, draw_uniform, index_of
+from hccresist.overcome.trial_prior import end_line, run_line
 from hccresist.overcome.trial_spec import LABS, YES_OR_NO, Arm, Eligibility, Spec
 
 Array = NDArray[np.float64]
@@ -103,7 +105,7 @@ def enrol(
     place
         Place of the arm among the arms by id.
     values
-        Typical values of parameters that differ from the table.
+        Typical values of parameters that differ from the table, and factors on drug effects.
 
     Raises
     ------
@@ -151,23 +153,29 @@ def _screen(
     tuple
         The first `most` who are eligible, their start, and how many patients were looked at for it.
     """
-    everybody = draw_population(numbers, handles=spec.handles, values=values, mixed=spec.mixed, seed=seed)
-    kept = _fits_mix(everybody, spec.mix, seed=seed)
+    own, factors = split_values(values)
+    everybody = draw_population(numbers, handles=spec.handles, values=own, mixed=spec.mixed, seed=seed)
+    kept = fits_mix(everybody, spec.mix, seed=seed)
     for rules in (spec.eligibility, arm.eligibility):
         kept &= fits_traits(everybody, rules)
     labs = [rules for rules in (spec.eligibility, arm.eligibility) if set(rules.ranges) & set(LABS)]
     fit = np.flatnonzero(kept)
-    tried = fit if labs else fit[:most]
+    later = bool(labs or arm.prior)
+    tried = fit if later else fit[:most]
     people = take_people(everybody, tried)
     start = settle(people, threads=threads)
     fine = start[2] == 0
+    if arm.prior and len(tried):
+        seen = run_line(people, start, regimens=arm.prior, factors=factors, threads=threads, seed=seed)
+        people, start, failed = end_line(seen, intolerant=arm.prior_intolerant, seed=seed)
+        fine &= failed
     if labs and len(tried):
         found = find_labs(people, start, threads=threads)
         for rules in labs:
             fine &= _within(found, rules)
     chosen = np.flatnonzero(fine)[:most]
     full = len(chosen) == most
-    cut = not labs and len(tried) < len(fit)
+    cut = not later and len(tried) < len(fit)
     looked = int(tried[chosen[-1]]) + 1 if full else int(tried[-1]) + 1 if cut else len(numbers)
     return take_people(people, chosen), (start[0][chosen], start[1][chosen], start[2][chosen]), looked
 
@@ -224,7 +232,7 @@ def find_labs(people: Population, start: Start, *, threads: int | None = None) -
     return {name: (seen.state(name) if name in states else seen.output(name))[:, 0] for name in LABS}
 
 
-def _fits_mix(people: Population, mix: Mapping[str, float], *, seed: int) -> Flags:
+def fits_mix(people: Population, mix: Mapping[str, float], *, seed: int) -> Flags:
     """Enrol with a chance that brings the shares of traits to those wanted.
 
     The chance is the product over traits of (share wanted) / (share in the population) for what the patient

@@ -18,12 +18,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hccresist.assess.engine import assess_study
-from hccresist.overcome.dosing import find_regimen
+from hccresist.overcome.dosing import find_regimen, split_values
 from hccresist.overcome.engine import Job, Result, run_population
 from hccresist.overcome.model.arrays import Patients, Plan, Seen
 from hccresist.overcome.plan import Given, Procedure
 from hccresist.overcome.population import SLOTS, Population
-from hccresist.overcome.rng import Purpose, draw_uniform, index_of, philox
+from hccresist.overcome.rng import TWIN, Purpose, draw_uniform, index_of, philox
 from hccresist.overcome.scans import (
     NOT_ENHANCING_MM,
     describe_regimen,
@@ -91,7 +91,8 @@ def run_replicate(
     Parameters
     ----------
     values
-        Typical values of parameters that differ from the table: one set of an ensemble.
+        Typical values of parameters that differ from the table, and factors on drug effects (see
+        `dosing.split_values`): one set of an ensemble.
     keep
         Whether to give the tables of the study, labs among them.
     threads
@@ -104,31 +105,42 @@ def run_replicate(
     ComputationError
         Where too few patients are eligible.
     """
-    parts, counts = list[Tables](), dict[str, int]()
-    shared = dict(values or {})
-    if spec.follow_up.dropout_per_year is not None:
-        shared["dropout_rate"] = spec.follow_up.dropout_per_year / 365.25
-    begun = list[_Begun]()
-    for place, arm in enumerate(spec.arms):
-        enrolled = enrol(
-            spec, arm, replicate=number, place=place, values=shared, threads=threads, seed=spec.seed
-        )
-        begun.append(_begin(spec, arm, enrolled, threads=threads, run=run))
-    for each, stop in zip(begun, _find_stops(spec, begun), strict=True):
-        tables, found = _end(spec, each, stop, threads=threads, run=run)
-        parts.append(tables)
-        for name, count in found.items():
-            counts[name] = counts.get(name, 0) + count
-    joined = {
-        name: pl.concat([part[name] for part in parts if name in part])
-        for name in dict.fromkeys(name for part in parts for name in part)
-    }
+    shared = share_values(spec, values)
+    factors = split_values(shared)[1]
+    people = [
+        (arm, enrol(spec, arm, replicate=number, place=place, values=shared, threads=threads, seed=spec.seed))
+        for place, arm in enumerate(spec.arms)
+    ]
+    begun = [begin_arm(spec, arm, who, factors=factors, threads=threads, run=run) for arm, who in people]
+    joined, counts = end_arms(spec, begun, threads=threads, run=run)
     if not keep:
         joined.pop("labs")
     study = make_study(spec, joined)
     assessed = assess_study(study, criteria=spec.criteria, reasons=False)
     rows = find_endpoints(study, assessed.tables, spec)
     return Replicate(number, rows, counts, joined if keep else None)
+
+
+def share_values(spec: Spec, values: Mapping[str, float] | None) -> dict[str, float]:
+    """Put a trial's own values (its dropout) to those of a set."""
+    shared = dict(values or {})
+    if spec.follow_up.dropout_per_year is not None:
+        shared["dropout_rate"] = spec.follow_up.dropout_per_year / 365.25
+    return shared
+
+
+def end_arms(
+    spec: Spec, begun: Sequence[Begun], *, threads: int | None, run: Run | None
+) -> tuple[Tables, dict[str, int]]:
+    """Stop arms at progression, give what follows, and make a clinic's tables of all; counts together."""
+    parts, counts = list[Tables](), dict[str, int]()
+    for each, stop in zip(begun, _find_stops(spec, begun), strict=True):
+        tables, found = _end(spec, each, stop, threads=threads, run=run)
+        parts.append(tables)
+        for name, count in found.items():
+            counts[name] = counts.get(name, 0) + count
+    names = dict.fromkeys(name for part in parts for name in part)
+    return {name: pl.concat([part[name] for part in parts if name in part]) for name in names}, counts
 
 
 def make_config(spec: Spec) -> StudyConfig:
@@ -149,7 +161,7 @@ def make_study(spec: Spec, tables: Mapping[str, pl.DataFrame]) -> Study:
 
 
 @dataclass(frozen=True)
-class _Begun:
+class Begun:
     """An arm after the first run."""
 
     arm: Arm
@@ -158,15 +170,23 @@ class _Begun:
     result: Result
 
 
-def _begin(spec: Spec, arm: Arm, enrolled: Enrolled, *, threads: int | None, run: Run | None) -> _Begun:
+def begin_arm(
+    spec: Spec,
+    arm: Arm,
+    enrolled: Enrolled,
+    *,
+    factors: Mapping[str, float],
+    threads: int | None,
+    run: Run | None,
+) -> Begun:
     """Give what was planned by day, through all visits."""
     people = enrolled.people
     visits = (float("-inf"), 0.0, *spec.visits.days(spec.follow_up.longest))
     course = _plan(spec, arm, people, stop=np.full(len(people.numbers), np.inf))
-    job = _make_job(spec, visits, course)
+    job = _make_job(spec, visits, course, factors)
     everybody = np.arange(len(people.numbers))
     result = _run_groups(job, course, enrolled, everybody, threads=threads, run=run)
-    return _Begun(arm, enrolled, job, result)
+    return Begun(arm, enrolled, job, result)
 
 
 def _run_groups(
@@ -219,7 +239,7 @@ def _empty(result: Result, count: int) -> dict[str, Any]:
 
 
 def _end(
-    spec: Spec, begun: _Begun, stop: Array, *, threads: int | None, run: Run | None
+    spec: Spec, begun: Begun, stop: Array, *, threads: int | None, run: Run | None
 ) -> tuple[Tables, dict[str, int]]:
     """Stop at progression, give what follows, and make a clinic's tables; counts as in `Replicate`."""
     from hccresist.overcome.model.ensemble import FULL  # noqa: PLC0415  (loads Numba)
@@ -227,7 +247,7 @@ def _end(
     arm, enrolled, first = begun.arm, begun.enrolled, begun.result
     liver = _look_up(first.state("liver"), begun.job.visits, stop)
     course = _plan(spec, arm, enrolled.people, stop=stop, liver=liver)
-    job = _make_job(spec, begun.job.visits, course)
+    job = _make_job(spec, begun.job.visits, course, begun.job.values)
     changed = np.flatnonzero(stop < first.ended)
     result = first
     if changed.size and (arm.drugs or arm.procedures):
@@ -243,12 +263,13 @@ def _end(
     }
 
 
-def _make_job(spec: Spec, visits: tuple[float, ...], course: _Course) -> Job:
+def _make_job(spec: Spec, visits: tuple[float, ...], course: _Course, factors: Mapping[str, float]) -> Job:
     return Job(
         given=course.given,
         visits=visits,
         until=spec.follow_up.longest,
         procedures=course.procedures,
+        values=factors,
         seed=spec.seed,
     )
 
@@ -322,7 +343,7 @@ def _choose(plans: Sequence[DrugPlan], numbers: NDArray[np.int64], *, seed: int)
     return found
 
 
-def _find_stops(spec: Spec, begun: Sequence[_Begun]) -> list[Array]:
+def _find_stops(spec: Spec, begun: Sequence[Begun]) -> list[Array]:
     """Day on which treatment stops for progression by RECIST 1.1, of each arm; infinite where it does not."""
     parts = list[Tables]()
     for each in begun:
@@ -394,7 +415,12 @@ def _draw_readings(numbers: NDArray[np.int64], which: NDArray[np.int64], *, seed
 
     zeros = np.zeros(which.shape, dtype=np.uint64)
     purpose = zeros + np.uint64(int(Purpose.MEASUREMENT))
-    counter = (which.astype(np.uint64), purpose, zeros + numbers.astype(np.uint64)[:, None], zeros)
+    counter = (
+        which.astype(np.uint64),
+        purpose,
+        zeros + numbers.astype(np.uint64)[:, None] % np.uint64(TWIN),
+        zeros,
+    )
     word = philox(seed, counter)[0]
     return ndtri(((word >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
 

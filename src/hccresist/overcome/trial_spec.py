@@ -139,6 +139,10 @@ class Arm:
         Whether what is given by day stops at progression by RECIST 1.1.
     beyond_visits
         Visits that treatment goes on after the one that showed progression.
+    prior
+        Regimens that patients had, until they failed, before they were enrolled: an earlier line.
+    prior_intolerant
+        Share of patients who left the earlier line because they did not tolerate it.
     eligibility
         Who is enrolled in this arm, beyond the trial's own eligibility.
     """
@@ -151,6 +155,8 @@ class Arm:
     beyond_visits: int = 0
     drugs: tuple[DrugPlan, ...] = ()
     procedures: tuple[ProcedurePlan, ...] = ()
+    prior: tuple[str, ...] = ()
+    prior_intolerant: float = 0.0
     eligibility: Eligibility = field(default_factory=Eligibility)
 
 

@@ -154,6 +154,10 @@ class Table:
         """Take a text."""
         return str(self.take(key, lambda v: isinstance(v, str), "text in quotes", default=default)).strip()
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Take a list of texts."""
+        return tuple(self.take(key, _is_texts, "a list of words in quotes", default=[]))
+
     def words(self, key: str, known: Sequence[str], default: Sequence[str] = ()) -> tuple[str, ...]:
         """Take a list of known words."""
         found = self.take(key, _is_texts, "a list of words in quotes", default=list(default))
