@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import dataframely as dy
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -114,9 +115,12 @@ def make_outlook(
     if cases:
         chosen = choose_members(members)
         courses = _list_courses(cases, tables.get("strategies"))
-        made = _Twins(cases, courses, Space(chosen), particles, threads, _count(progress), seed)
+        fitter = Fitter(cases, Space(chosen), threads, seed)
+        made = _Twins(fitter, courses, particles=particles, tell=_count(progress))
         rows, gains = made.look_ahead()
         fits += made.tell_fits()
+    if progress:
+        progress(_STEPS, _STEPS)
     return TwinOutlook(
         _table(Outlook, rows),
         _table(OutlookFit, fits),
@@ -124,12 +128,12 @@ def make_outlook(
     )
 
 
-_GAINS: Final = dict.fromkeys(SIMULATED, pl.Float64) | dict.fromkeys(
-    ("patient_id", "strategy_id", "measure"), pl.String
-)
+_GAINS: Final[dict[str, type[pl.DataType]]] = {
+    name: pl.String if name in {"patient_id", "strategy_id", "measure"} else pl.Float64 for name in SIMULATED
+}
 
 
-def _table(schema: Any, rows: Rows) -> pl.DataFrame:
+def _table(schema: type[dy.Schema], rows: Rows) -> pl.DataFrame:
     """Rows as a checked table, sorted by key."""
     columns = {name: column.dtype for name, column in schema.columns().items()}
     made = pl.DataFrame(rows, schema=columns, orient="row")
@@ -153,7 +157,7 @@ def _count(progress: Report | None) -> Callable[[], None]:
     done = [0]
 
     def tell() -> None:
-        done[0] = min(done[0] + 1, _STEPS)
+        done[0] = min(done[0] + 1, _STEPS - 1)
         if progress:
             progress(done[0], _STEPS)
 
@@ -183,18 +187,18 @@ class _Twins:
 
     def __init__(
         self,
-        cases: list[Case],
+        fitter: Fitter,
         plans: list[_Plans],
-        space: Space,
+        *,
         particles: int,
-        threads: int | None,
         tell: Callable[[], None],
-        seed: int,
     ) -> None:
-        self.cases, self.plans, self.tell, self.seed = cases, plans, tell, seed
-        self.fitter = Fitter(cases, space, threads, seed)
-        self.found: Found = fit_cases(self.fitter, particles=particles, tell=tell, seed=seed)
+        self.fitter, self.cases, self.seed = fitter, fitter.cases, fitter.seed
+        self.plans, self.tell = plans, tell
+        self.found: Found = fit_cases(fitter, particles=particles, tell=tell, seed=fitter.seed)
         self.ahead = min(AHEAD, particles)
+        fits = self.found.posterior.loglik
+        self.solved: Final = [c for c in range(len(self.cases)) if np.isfinite(fits[c]).any()]
 
     def look_ahead(self) -> tuple[Rows, Rows]:
         """Rows of `outlook`, and of gains."""
@@ -202,7 +206,9 @@ class _Twins:
         sides = [self._choose(self.found.prior, "prior"), self._choose(self.found.posterior, "posterior")]
         present: list[dict[int, Chances]] = []
         for turn in range(max(len(plan.courses) for plan in self.plans)):
-            who = [c for c, plan in enumerate(self.plans) if turn < len(plan.courses)]
+            who = [c for c in self.solved if turn < len(self.plans[c].courses)]
+            if not who:
+                break
             prior, post = (self._follow(side, who, turn) for side in sides)
             present.append(post)
             self.tell()
@@ -226,7 +232,7 @@ class _Twins:
         columns = np.concatenate(parts)
         kept = {name: values[rows, columns] for name, values in cloud.kept.items()}
         standing = Standing(kept["state"], kept["lesions"], kept["amounts"], kept["solved"])
-        people = self.fitter.build(cloud.z[rows, columns], cloud.number[rows, columns], rows, kept["member"])
+        people = self.fitter.build(cloud.z[rows, columns], cloud.number[rows, columns], rows)
         count = np.array([case.new_lesions or 0 for case in self.cases])[rows]
         standing = open_lesions(people, standing, count)
         draws = [make_generator(f"{case.patient_id} ahead", seed=self.seed) for case in self.cases]
@@ -304,7 +310,7 @@ class _Twins:
         for (days, quantity), told in after.items():
             columns = _columns(told, before[days, quantity])
             notes = tell_row(course, columns, told=told is not None)
-            found.append(shared | {"horizon_days": days, "quantity": quantity} | columns | {"notes": notes})
+            found.append({**shared, "horizon_days": days, "quantity": quantity, **columns, "notes": notes})
         return found
 
     def _gain(self, c: int, turn: int, present: Chances, candidate: Chances) -> dict[str, object]:
@@ -325,6 +331,13 @@ class _Twins:
         """Rows of `outlook_fit` of those who have a twin."""
         found, rows = self.found, Rows()
         for c, case in enumerate(self.cases):
+            if c not in self.solved:
+                rows.append(
+                    _row_of_skipped(
+                        Skipped(case.patient_id, "no virtual patient of this kind could be solved")
+                    )
+                )
+                continue
             shares = [
                 dict(zip(self.fitter.space.handles, weights @ self.fitter.space.find_on(z), strict=True))
                 for z, weights in (
@@ -379,10 +392,11 @@ def make_track(case: Case, course: Course) -> Track:
     return Track(tuple([*past, *more][:MOST_DRUGS]), (), case.day, tuple(case.day + day for day in LOOKS))
 
 
-def _columns(told: Told | None, prior: Told | None) -> dict[str, object]:
+def _columns(told: Told | None, prior: Told | None) -> dict[str, float | None]:
     """Values of a row of `outlook`."""
     if told is None or prior is None:
-        return dict.fromkeys(("value", "low", "high", "prior_value", "prior_low", "prior_high", "narrowing"))
+        names = ("value", "low", "high", "prior_value", "prior_low", "prior_high", "narrowing")
+        return dict.fromkeys(names, None)
     width = prior.high - prior.low
     return {
         "value": told.value,

@@ -14,14 +14,15 @@ import polars as pl
 
 from hccresist.assess.engine import assess_study
 from hccresist.assess.markers import derive_markers
-from hccresist.overcome.plan import KINDS, Procedure
 from hccresist.overcome.population import AETIOLOGIES, MOST_LESIONS
 from hccresist.overcome.twin_signs import Signs, read_signs
-from hccresist.overcome.twin_treatments import NO_TREATMENTS, Dose, Given, read_given
+from hccresist.overcome.twin_treatments import NO_TREATMENTS, Given, read_given
 from hccresist.study.study import Study
 
 BEFORE: Final = 28.0
 """Days before the index line from which readings, drugs and procedures count."""
+LATEST: Final = 183.0
+"""Days after the last scan or laboratory value up to which being alive counts as data."""
 MARKERS: Final = ("afp", "nlr", "albi")
 _SUMS: Final = {"recist11": "whole", "mrecist": "viable"}
 _AETIOLOGY: Final = {"hbv": 0, "hbv_hcv": 0, "hcv": 1, "alcohol": 2, "masld": 2, "other": 2}
@@ -289,7 +290,7 @@ def _read_sizes(lesions: pl.DataFrame | None, reader: str, day: float | None) ->
 
 
 def _read_sums(look: _Look, patient: str) -> list[Reading]:
-    """Sums of the targets after baseline, those that were evaluable."""
+    """Read the sums of the targets after baseline, those that were evaluable."""
     found = list[Reading]()
     rows = look.timepoints.get(patient)
     if rows is None:
@@ -325,12 +326,12 @@ def _read_end(look: _Look, patient: str, readings: Sequence[Reading]) -> tuple[f
         if row["died"] and row["os_days"] is not None and row["os_days"] <= look.until:
             return 0.0, f"died on day {row['os_days']:.0f}: nothing to look ahead to"
         if last is not None:
-            days.append(min(float(last), look.until))
+            days.append(min(float(last), look.until, max(days) + LATEST))
     return max(days), ""
 
 
 def _count_new(look: _Look, patient: str) -> int | None:
-    """New lesions seen so far; none where nobody says."""
+    """Count the new lesions seen so far; none where nobody says."""
     rows = look.timepoints.get(patient)
     if rows is None:
         return None
@@ -346,6 +347,3 @@ def _count_new(look: _Look, patient: str) -> int | None:
         pl.col("role").cast(pl.String).str.starts_with("new_") & (pl.col("day") <= look.until)
     )
     return max(1, _first_reader(new)["lesion_id"].n_unique() if new.height else 0)
-
-
-__all__ = ["KINDS", "Baseline", "Case", "Dose", "Given", "Procedure", "Reading", "Skipped", "read_cases"]

@@ -1,4 +1,4 @@
-"""How readings differ from the model: error of reading, what readings share, and a drift of the model's own error.
+"""How readings differ from the model: error of reading, what readings share, and a drift of the model.
 
 The logarithm of a reading is the model's plus a normal error. Its covariance on days s and t is
 

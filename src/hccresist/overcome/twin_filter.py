@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 Kept = dict[str, NDArray[Any]]
 Weigh = Callable[[Array, Numbers, Numbers], tuple[Array, Kept]]
-"""Latent numbers, number and patient of each row to the logarithm of the likelihood and what is kept of each."""
+"""Latent numbers, number and patient of each row to the log likelihood and what is kept of each."""
 
 STAGES: Final = 8
 """Steps at most from the prior to the posterior."""
@@ -106,7 +106,7 @@ def count_effective(weights: Array, lineage: Numbers | None = None) -> float:
     """
     if lineage is not None:
         _, inverse = np.unique(lineage, return_inverse=True)
-        weights = np.bincount(inverse, weights)
+        return float(1.0 / np.square(np.bincount(inverse, weights)).sum())
     return float(1.0 / np.square(weights).sum())
 
 

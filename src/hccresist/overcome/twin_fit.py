@@ -15,7 +15,7 @@ from hccresist.overcome.twin_data import BEFORE, Case, Reading
 from hccresist.overcome.twin_error import Error, find_error
 from hccresist.overcome.twin_filter import Found, Kept, sample
 from hccresist.overcome.twin_latent import Space
-from hccresist.overcome.twin_run import MOST_DRUGS, SEEN, Standing, Track, run_tracks, start_standing
+from hccresist.overcome.twin_run import SEEN, Standing, Track, run_tracks, start_standing
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -43,25 +43,25 @@ class Fitter:
     threads: int | None
     seed: int
 
-    def find_members(self, owner: Numbers) -> Numbers:
-        """Set of typical values of each row: they go round within a patient."""
-        place = np.arange(len(owner)) - np.searchsorted(owner, owner)
-        return place % len(self.space.values)
+    def find_members(self, number: Numbers) -> Numbers:
+        """Find the set of typical values of each row: it hangs on the number."""
+        return number % len(self.space.values)
 
-    def build(self, z: Array, number: Numbers, owner: Numbers, member: Numbers) -> Population:
+    def build(self, z: Array, number: Numbers, owner: Numbers) -> Population:
         """Make the virtual patients."""
+        member = self.find_members(number)
         return self.space.build(z, self.cases, owner=owner, member=member, number=number)
 
     def track(self, c: int) -> Track:
-        """What a patient got until the last data."""
+        """Make what a patient got until the last data."""
         case = self.cases[c]
         days = sorted({*(each.day for each in case.readings), case.day})
         return Track(case.given.doses, case.given.procedures, -BEFORE, tuple(days))
 
     def weigh(self, z: Array, number: Numbers, owner: Numbers) -> tuple[Array, Kept]:
         """Weigh latent numbers; see `twin_filter.Weigh`."""
-        member = self.find_members(owner)
-        people = self.build(z, number, owner, member)
+        member = self.find_members(number)
+        people = self.build(z, number, owner)
         targets = np.array([case.baseline.targets for case in self.cases])[owner]
         targets = np.where(targets > 0, targets, people.lesions)
         seen, stands = run_tracks(
@@ -92,7 +92,6 @@ class Fitter:
             "shift": shift,
             "variance": variance,
             "targets": targets,
-            "member": member,
         }
         return found, kept
 
@@ -192,7 +191,7 @@ def follow_on(
     """
     from hccresist.overcome.twin_run import arm_thresholds  # noqa: PLC0415
 
-    people = fitter.build(z, number, owner, kept["member"])
+    people = fitter.build(z, number, owner)
     people = replace(people, params=_multiply(people.params, owner, factors))
     people = replace(people, thresholds=arm_thresholds(standing, people.lesions, draws))
     seen, _ = run_tracks(
@@ -201,7 +200,7 @@ def follow_on(
         tracks,
         owner=owner,
         targets=kept["targets"],
-        groups=kept["member"],
+        groups=fitter.find_members(number),
         factors=fitter.space.factors,
         threads=fitter.threads,
         seed=fitter.seed,
@@ -221,6 +220,3 @@ def _multiply(params: Array, owner: Numbers, factors: Sequence[Mapping[str, floa
             columns = np.array([patient.index(name)]) if name in patient else find_columns(name)
             made[np.ix_(rows, columns)] *= factor
     return made
-
-
-__all__ = ["MOST_DRUGS", "Fitter", "find_case_error", "fit_cases", "follow_on", "weigh_case"]

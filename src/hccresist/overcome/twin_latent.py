@@ -1,8 +1,8 @@
-"""Virtual patients as standard normal numbers: every one of them gives the virtual patient of a case.
+"""Virtual patients as standard normal numbers, which make the virtual patient of a case.
 
-What differs between virtual patients (parameters, handles, clones, errors of the baseline reading) is a row of
-independent standard normal deviates. Moving in that space and staying standard normal (preconditioned
-Crank-Nicolson, doi:10.1214/13-STS421) leaves the population what it is.
+What differs between virtual patients (parameters, handles, clones, errors of reading) is a row of independent
+standard normal deviates. Moving in that space and staying standard normal (preconditioned Crank-Nicolson,
+doi:10.1214/13-STS421) leaves the population as it is.
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ Numbers = NDArray[np.int64]
 
 _CLONES: Final = ("tolerant", "escaped")
 _LIVER_LEAST: Final = 0.2
-_SETTLED: Final = 0.95
-"""Share of the best liver reserve that an untreated patient starts with (`model.settle`)."""
+_NON_VIRAL: Final = 2
 
 
 @dataclass(frozen=True)
@@ -158,8 +157,10 @@ class Space:
         self._switch(params, z)
         known = [case.aetiology if case.aetiology is not None else -1 for case in cases]
         aetiology = self._draw_aetiology(z, np.array(known)[owner])
-        self._fit_patient(params, cases, owner=owner, aetiology=aetiology, member=member)
+        self._set_aetiology(params, aetiology, member)
         lesions, diameters = self._draw_lesions(z, cases, owner)
+        first = np.array([np.nan if case.first_albi is None else case.first_albi for case in cases])[owner]
+        _set_liver(params, first, diameters)
         base = take_people(self.templates[0], np.zeros(len(z), dtype=np.int64))
         return replace(
             base,
@@ -185,19 +186,12 @@ class Space:
                 columns = [patient.index(parameter)] if parameter in patient else find_columns(parameter)
                 params[:, columns] = size[:, None]
 
-    def _fit_patient(
-        self, params: Array, cases: Sequence[Case], *, owner: Numbers, aetiology: Numbers, member: Numbers
-    ) -> None:
-        """Set what follows from the liver disease and the first ALBI."""
-        patient = read_model().names("patient")
-        at = {name: patient.index(name) for name in ("h_aetiology", "liver_best", "albi_best", "albi_slope")}
+    def _set_aetiology(self, params: Array, aetiology: Numbers, member: Numbers) -> None:
+        """Set what priming loses in a liver that is not viral."""
+        at = read_model().names("patient").index("h_aetiology")
         own = np.array(["h_aetiology" in values for values in self.values])[member]
-        lost = np.where(aetiology == 2, read_traits()["nonviral_priming"].number, 0.0)
-        params[:, at["h_aetiology"]] = np.where(own, params[:, at["h_aetiology"]], lost)
-        first = np.array([np.nan if case.first_albi is None else case.first_albi for case in cases])[owner]
-        reserve = 1.0 - (first - params[:, at["albi_best"]]) / params[:, at["albi_slope"]]
-        best = np.clip(reserve / _SETTLED, _LIVER_LEAST, 1.0)
-        params[:, at["liver_best"]] = np.where(np.isnan(first), params[:, at["liver_best"]], best)
+        lost = np.where(aetiology == _NON_VIRAL, read_traits()["nonviral_priming"].number, 0.0)
+        params[:, at] = np.where(own, params[:, at], lost)
 
     def _draw_aetiology(self, z: Array, known: Numbers) -> Numbers:
         """Index of the liver disease: the patient's, or drawn."""
@@ -222,7 +216,7 @@ class Space:
         return np.where(np.isnan(known), np.clip(drawn, trait.low, trait.high), known)
 
     def _draw_lesions(self, z: Array, cases: Sequence[Case], owner: Numbers) -> tuple[Numbers, Array]:
-        """Number of lesions and their true diameters: as read, each with its error; or drawn to the sum."""
+        """Draw the number of lesions and their true diameters: as read, with error; or drawn to the sum."""
         read = np.zeros((len(cases), MOST_LESIONS))
         for row, case in zip(read, cases, strict=True):
             row[: len(case.baseline.diameters)] = case.baseline.diameters
@@ -259,7 +253,24 @@ class Space:
     def weigh_handles(self, z: Array, log_odds: Mapping[str, float]) -> Array:
         """Logarithm of what tissue says of the handles that are on."""
         odds = np.array([log_odds.get(name, 0.0) for name in self.handles])
-        return self.find_on(z) @ odds
+        return self.find_on(z).astype(np.float64) @ odds
+
+
+def _set_liver(params: Array, albi: Array, diameters: Array) -> None:
+    """Set the best liver reserve so that the untreated patient has the first ALBI, where it is known.
+
+    Untreated, repair and wear by burden are at balance.
+    """
+    names = read_model().names("patient")
+    best, albi_best, slope, repair, wear, half = (
+        names.index(name)
+        for name in ("liver_best", "albi_best", "albi_slope", "liver_repair", "liver_burden", "liver_half")
+    )
+    burden = np.pi / 6.0 * ((diameters / 10.0) ** 3).sum(axis=1)
+    worn = params[:, wear] * burden / (burden + params[:, half])
+    reserve = 1.0 - (albi - params[:, albi_best]) / params[:, slope]
+    wanted = np.clip(reserve * (1.0 + worn / params[:, repair]), _LIVER_LEAST, 1.0)
+    params[:, best] = np.where(np.isnan(albi), params[:, best], wanted)
 
 
 def find_columns(name: str) -> NDArray[np.int64]:
@@ -270,7 +281,7 @@ def find_columns(name: str) -> NDArray[np.int64]:
 
 
 def _uniform(z: Array) -> Array:
-    """Standard normal deviates as numbers between 0 and 1."""
+    """Turn standard normal deviates into numbers between 0 and 1."""
     from scipy.special import ndtr  # noqa: PLC0415
 
     return ndtr(z)

@@ -15,17 +15,17 @@ from hccresist.overcome.plan import Given, Procedure, make_plan
 from hccresist.overcome.population import SLOTS, Population
 from hccresist.overcome.scans import GONE_MM, NOT_ENHANCING_MM, SEEN_MM
 from hccresist.overcome.trial_people import take_people
-from hccresist.overcome.twin_treatments import Dose
+from hccresist.overcome.twin_treatments import MOST_SPANS, Dose
 
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 CHUNK: Final = 1_500
 """Virtual patients of a run."""
-MOST_DRUGS: Final = 8
-"""Spans of drugs that a patient can have had; more are not followed."""
+MOST_DRUGS: Final = MOST_SPANS + 4
+"""Spans of drugs of a track: those so far and those of a course."""
 SEEN: Final = ("whole", "viable", "afp", "nlr", "albi", "death", "new")
-"""What is kept on a visit: sums of the targets (mm), markers, cumulative hazards of death and of new lesions."""
+"""What is kept on a visit: sums of the targets (mm), markers, cumulative hazards of death and new lesions."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +106,10 @@ def run_tracks(
     most = max(len(track.days) for track in tracks)
     seen = np.full((len(owner), most, len(SEEN)), np.nan)
     end = Standing(
-        *(
-            np.zeros_like(part)
-            for part in (standing.state, standing.lesions, standing.amounts, standing.solved)
-        )
+        np.zeros_like(standing.state),
+        np.zeros_like(standing.lesions),
+        np.zeros_like(standing.amounts),
+        np.zeros_like(standing.solved),
     )
     keys = [track.key for track in tracks]
     place = {key: i for i, key in enumerate(dict.fromkeys(keys))}
@@ -226,7 +226,7 @@ def _find_visits(tracks: Sequence[Track]) -> tuple[Array, Numbers]:
 
 
 def _look(result: Result, targets: Numbers) -> Array:
-    """What is kept of each visit."""
+    """Find what is kept of each visit."""
     shape = result.days.shape
     whole, viable = np.zeros(shape), np.zeros(shape)
     for slot in range(SLOTS):
@@ -243,7 +243,7 @@ def _look(result: Result, targets: Numbers) -> Array:
 
 
 def open_lesions(people: Population, standing: Standing, count: Numbers) -> Standing:
-    """Put so many new lesions into each virtual patient, as far as there is room; as the model has them come."""
+    """Put new lesions into each virtual patient as the model has them come, as far as there is room."""
     from hccresist.overcome.model.ensemble import open_lesion  # noqa: PLC0415  (loads Numba)
 
     state, lesions = standing.state.copy(), standing.lesions.copy()

@@ -1,4 +1,4 @@
-"""What tissue says of handles: scores and alterations as odds that a handle is on. All sizes are assumptions."""
+"""What tissue says of handles: scores and alterations as odds that a handle is on (sizes are assumed)."""
 
 from __future__ import annotations
 

@@ -20,6 +20,8 @@ GRACE: Final = 1.0
 """Days between a drug's last dose and the last data within which it is called present."""
 MOST_CANDIDATES: Final = 3
 """Candidate courses of a patient: those of the strategies first in rank that the model can simulate."""
+MOST_SPANS: Final = 8
+"""Spans of drugs that a patient can have had."""
 _CLASS: Final = " (class)"
 
 
@@ -89,6 +91,8 @@ def read_given(
     doses, told = _read_doses(treatments, day=day, since=since)
     if isinstance(doses, str):
         return doses
+    if len(doses) > MOST_SPANS:
+        return f"more than {MOST_SPANS} spans of drugs"
     done = _read_procedures(procedures, day=day, since=since)
     if isinstance(done, str):
         return done
@@ -108,7 +112,7 @@ def _read_doses(
             undated.add(row["drug"])
             continue
         start, end = float(row["start_day"]), row["end_day"]
-        if start >= day > 0 or start > day:
+        if start > day:
             continue
         if end is not None and end <= since:
             earlier.add(row["drug"])

@@ -20,12 +20,12 @@ LITTLE: Final = 0.1
 
 
 def tell_indistinct() -> str:
-    """Handles that scans cannot tell apart."""
+    """Name the handles that scans cannot tell apart."""
     return ";; ".join(", ".join(group) for group in read_alike())
 
 
 def tell_row(course: Course, columns: Mapping[str, object], *, told: bool) -> str:
-    """Notes of a row of `outlook`."""
+    """Write the notes of a row of `outlook`."""
     parts = list(course.notes)
     narrowing = columns["narrowing"]
     if not told:
@@ -43,7 +43,7 @@ def tell_fit(
     shares: tuple[Mapping[str, float], Mapping[str, float]],
     left: Sequence[str],
 ) -> str:
-    """Notes of a row of `outlook_fit`."""
+    """Write the notes of a row of `outlook_fit`."""
     parts = list(case.notes)
     if power < 1.0:
         parts.append(f"no virtual patient fits well: steps went to power {power:.2f} of the likelihood")
