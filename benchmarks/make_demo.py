@@ -1,104 +1,200 @@
-"""Write the bundled demo study: 60 simulated patients in two arms. Every number is invented.
+"""Write the bundled demo study: 60 virtual patients in two arms, as a clinic would have them.
 
-The patients are drawn from a few hand-made courses (responders, stable disease, necrosis that only
-mRECIST sees, pseudoprogression, progression …) with a fixed seed. Nothing is fitted to a trial and
-nothing here says anything about a drug.
+::
 
-Run from the repository root; the files are the same each time::
+    python benchmarks/make_demo.py            write the study from the stored simulation
+    python benchmarks/make_demo.py --again    simulate anew first (half a minute), then write the study
+    python benchmarks/make_demo.py --check    say whether the model of today still gives the stored simulation
 
-    python benchmarks/make_demo.py
+Three steps, each reproducible from a seed:
+
+1. *The model* (`simulate`): the first replicate of ``demo_trial.toml``, with the values in the middle of the
+   calibrated ensemble where one is shipped, else with those of the model's tables. What comes out is kept in
+   ``results/demo_simulation``, so that the files of the demo can be made and checked where the model has
+   changed since.
+2. *The clinic* (`Clinic`): names, readers, gaps. Sizes, deaths, drugs, AFP, albumin, bilirubin and the ratio
+   of neutrophils to lymphocytes are the model's; what no model gave is made up here (see below).
+3. *The laboratory* (``make_demo_omics.py``): samples, expression and alterations of the same patients, from
+   the handles that are on in them.
+
+Lenvatinib is the second arm because most published strategies are about tumours that resist it, and because
+both arms then have responses. The seed is the day on which the demo was made; no other was tried. What the
+demo has to show was seen in it: progression that a later scan takes back, response by mRECIST without
+response by RECIST 1.1, growth faster than before treatment, new lesions, two readers who differ.
+
+Made up, so that the study looks like a clinic's and its files hold what makes reading hard: a second reader
+(``central``), whose error on the same true diameters is drawn anew; scans that were not made (4 %) or have
+no arterial phase (4 %), lesions that could not be measured (1.2 %), laboratory values that are missing (3 %);
+the scan before treatment, which half of the patients' first hospitals did not send; units of one centre as
+it writes them; the organ of some lesions (a lymph node or a bone in the place of the lung or the liver that
+the model has); chemoembolisation before the study (the model knows of none); causes of death (the model has
+one hazard); CRP, INR, platelets, and the laboratory's own error. A patient is recorded as unstable at
+progression where death is no more than 60 days away.
 """
 
 from __future__ import annotations
 
 import csv
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+import json
+import sys
+from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
+import polars as pl
+from make_demo_omics import write_omics
 
-SEED = 20_250_612
-PATIENTS = 60
-FOLDER = Path(__file__).resolve().parents[1] / "src" / "hccresist" / "data" / "demo"
-ARMS = ("atezolizumab-bevacizumab", "sorafenib")
-VISITS = (*range(42, 379, 42), *range(441, 757, 63))
+HERE = Path(__file__).resolve().parent
+TRIAL = HERE / "demo_trial.toml"
+STORE = HERE / "results" / "demo_simulation"
+DATA = HERE.parent / "src" / "hccresist" / "data"
+FOLDER = DATA / "demo"
+TRUTH = DATA / "demo_truth.csv"
+
+READERS = ("central", "investigator")
+READING_SD = 0.061
+"""Of the second reader, as of the first (`scans.READING_SD`, Yoon 2016)."""
+UNSTABLE_DAYS = 60
+RIM_MM = 3.0
+"""Enhancing part below which readers write none: a slice."""
+NODE_MM = 15.0
+"""Diameter before treatment from which a lesion outside the liver may be a lymph node."""
+NODE_RATIO = 1.35
+"""Longest diameter over short axis of a node."""
+NODE_LEAST_MM = 4.0
+"""Short axis of a node that is normal again."""
+SEEN = ("effector", "exhausted", "treg", "myeloid")
+"""States of the largest lesion that the laboratory's step may use."""
 
 TOML = """\
-# A simulated study: every patient and every number is invented.
+# A simulated study: virtual patients, made by benchmarks/make_demo.py. No number is of a real patient.
 
 [study]
 name = "demo"
-title = "Simulated example: 60 patients in two arms"
+title = "Simulated example: 60 virtual patients in two arms"
 index_line = 1
 simulated = true
 criteria = ["recist11", "mrecist", "irecist"]
 planned_visit_days = [{days}]
 """
 
-
-@dataclass(frozen=True)
-class Course:
-    """How the tumours of a patient go: invented, per day; `escape` differs between patients.
-
-    `shrink` is the rate at which the sensitive share falls, `share` that share, `grow` the growth of
-    the rest, `necrosis` the rate at which the viable part falls faster than the size, `flare` an early
-    swelling (share of the size, day of its peak), `new_lesions` their hazard a day before and after
-    `escape`, the day from which growth doubles.
-    """
-
-    name: str
-    shrink: float
-    share: float
-    grow: float
-    escape: float
-    necrosis: float = 0.0
-    flare: float = 0.0
-    new_lesions: float = 0.0004
-    death: float = 0.0007
+Row = dict[str, Any]
 
 
-COURSES = (
-    Course("progression", 0.002, 0.10, 0.0032, 35, new_lesions=0.0011, death=0.0024),
-    Course("stable", 0.007, 0.24, 0.0008, 170, necrosis=0.0010, death=0.0015),
-    Course("necrosis", 0.007, 0.18, 0.0006, 230, necrosis=0.0120, death=0.0012),
-    Course("response", 0.013, 0.72, 0.0011, 330, necrosis=0.0060, death=0.0009),
-    Course("complete", 0.030, 1.00, 0.0000, 9999, necrosis=0.0200, new_lesions=0.0, death=0.0003),
-    Course("pseudoprogression", 0.014, 0.75, 0.0006, 500, necrosis=0.0050, flare=0.75, death=0.0006),
-    Course("rapid", 0.000, 0.00, 0.0055, 0, new_lesions=0.0060, death=0.0055),
-)
-COUNTS = {ARMS[0]: (6, 8, 3, 8, 2, 2, 1), ARMS[1]: (9, 13, 4, 2, 0, 0, 2)}
-"""Patients of each course, by arm."""
-LARGEST_MM = 220
-SITES = ("liver", "liver", "liver", "lung", "lymph_node", "adrenal", "peritoneum")
-"""Sites from which the lesions after the first are drawn."""
+def find_centre() -> dict[str, float]:
+    """Typical values in the middle of the shipped ensemble; none where no ensemble is shipped."""
+    if find_spec("hccresist.overcome.ensemble_file") is None:
+        return {}
+    from hccresist.overcome.ensemble_file import read_ensemble  # noqa: PLC0415
+
+    members = read_ensemble().members
+    found = dict[str, float]()
+    for name in sorted({name for member in members for name in member}):
+        values = np.array([member[name] for member in members])
+        middle = np.exp(np.log(values).mean()) if (values > 0).all() else values.mean()
+        found[name] = float(f"{middle:.6g}")
+    return found
 
 
-@dataclass
-class Lesion:
-    """One lesion of a patient, with its own luck."""
+def simulate() -> dict[str, pl.DataFrame]:
+    """Run the trial; tables by name, with true diameters, handles and states beside a clinic's tables."""
+    from hccresist.overcome import trial_run  # noqa: PLC0415
+    from hccresist.overcome.trial_file import read_spec  # noqa: PLC0415
 
-    name: str
-    role: str
-    organ: str
-    size_mm: float
-    luck: float
-    viable: float
-    first_day: float = -1e9
+    spec, values = read_spec(TRIAL), find_centre()
+    true = list[pl.DataFrame]()
+    read = trial_run.read_diameters
 
-    @property
-    def node(self) -> bool:
-        """The short axis counts."""
-        return self.organ == "lymph_node"
+    def keep(lesions: pl.DataFrame, *args: Any, **options: Any) -> pl.DataFrame:
+        true.append(lesions)
+        return read(lesions, *args, **options)
+
+    with patch.object(trial_run, "read_diameters", keep):
+        found = dict(trial_run.run_replicate(spec, 0, values=values, keep=True).tables or {})
+    key = ["patient_id", "lesion_id", "day"]
+    last = pl.concat(true[-len(spec.arms) :])  # those of the second run of each arm
+    found["true"] = last.join(found["lesions"].select(key), on=key, how="semi").sort(key)
+    found |= look_inside(spec, values)
+    values_used = {"parameter": list(values), "value": list(values.values())}
+    found["values"] = pl.DataFrame(values_used, schema={"parameter": pl.String, "value": pl.Float64})
+    return found
 
 
-@dataclass
+def look_inside(spec: Any, values: Mapping[str, float]) -> dict[str, pl.DataFrame]:
+    """What no clinic has: handles that are on, and cells of the largest lesion before treatment."""
+    from hccresist.overcome.engine import Job, run_population  # noqa: PLC0415
+    from hccresist.overcome.model.parameters import read_handles  # noqa: PLC0415
+    from hccresist.overcome.scans import name_patients  # noqa: PLC0415
+    from hccresist.overcome.trial_people import enrol  # noqa: PLC0415
+
+    handles, states = list[Row](), list[pl.DataFrame]()
+    for place, arm in enumerate(spec.arms):
+        enrolled = enrol(spec, arm, replicate=0, place=place, values=values, seed=spec.seed)
+        people, names = enrolled.people, name_patients(enrolled.people.numbers)
+        for handle in read_handles():
+            sizes = find_sizes(people.params, handle.parameters) / handle.typical
+            about = {"handle": handle.handle, "mechanism_id": handle.mechanism_id}
+            handles += [
+                {"patient_id": name, **about, "size": float(f"{size:.4g}")}
+                for name, size in zip(names, sizes, strict=True)
+                if size > 0
+            ]
+        seen = run_population(Job((), (float("-inf"),), until=-1e6), people, start=enrolled.start)
+        columns = {name: seen.state(name, slot=0)[:, 0] for name in SEEN}
+        volume = seen.output("whole_volume", slot=0)[:, 0]
+        states.append(pl.DataFrame({"patient_id": names, **columns, "whole_volume": volume}))
+    return {"handles": pl.DataFrame(handles), "states": pl.concat(states)}
+
+
+def find_sizes(params: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """Size of a handle in each patient."""
+    from hccresist.overcome.model.parameters import read_model  # noqa: PLC0415
+
+    patient, lesion = read_model().names("patient"), read_model().names("lesion")
+    at = [patient.index(name) if name in patient else len(patient) + lesion.index(name) for name in names]
+    return params[:, at].max(axis=1)
+
+
+def store(tables: Mapping[str, pl.DataFrame]) -> None:
+    """Keep a simulation."""
+    STORE.mkdir(parents=True, exist_ok=True)
+    for name, table in tables.items():
+        table.write_parquet(STORE / f"{name}.parquet", compression="zstd", statistics=False)
+
+
+def read_store() -> dict[str, pl.DataFrame]:
+    """The kept simulation."""
+    return {path.stem: pl.read_parquet(path) for path in sorted(STORE.glob("*.parquet"))}
+
+
+def name_all(tables: Mapping[str, pl.DataFrame]) -> dict[str, str]:
+    """Names in the demo: the arms take turns, as patients of a trial come."""
+    arms = [part["patient_id"].sort().to_list() for part in tables["patients"].partition_by("arm")]
+    turns = [name for pair in zip(*arms, strict=True) for name in pair]
+    return {name: f"HCC-{number:04d}" for number, name in enumerate(turns, start=1)}
+
+
+def rename(tables: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """The tables under the demo's names, in their order."""
+    names = name_all(tables)
+    return {
+        name: table.with_columns(pl.col("patient_id").replace_strict(names)).sort(
+            "patient_id", maintain_order=True
+        )
+        if "patient_id" in table.columns
+        else table
+        for name, table in tables.items()
+    }
+
+
 class Tables:
     """Rows of the study, by table."""
 
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self.rows: dict[str, list[Row]] = {}
 
     def add(self, table: str, **row: Any) -> None:
         """Add a row; empty values are left out of the file."""
@@ -122,295 +218,255 @@ def _text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _pick(rng: np.random.Generator, words: Sequence[str], weights: Sequence[float]) -> str:
-    return str(rng.choice(words, p=np.array(weights) / sum(weights)))
+class Clinic:
+    """One virtual patient, written down by a clinic."""
 
+    def __init__(self, patient: Row, tables: Mapping[str, pl.DataFrame], rng: np.random.Generator) -> None:
+        self.patient, self.rng, self.id = patient, rng, patient["patient_id"]
+        own = {
+            name: table.filter(pl.col("patient_id") == self.id)
+            for name, table in tables.items()
+            if "patient_id" in table.columns
+        }
+        self.own = own
+        self.centre = str(rng.choice(("North", "South", "East"), p=(0.4, 0.35, 0.25)))
+        self.mri = bool(rng.random() < 0.25)
+        row = own["survival"].row(0, named=True)
+        self.died, self.end = bool(row["died"]), int(np.ceil(row["os_days"]))
+        self.days = self.choose_days()
+        self.organs = self.choose_organs()
 
-def draw_lesions(rng: np.random.Generator) -> list[Lesion]:
-    """Draw targets (at most two a site) and non-targets of one patient."""
-    lesions: list[Lesion] = []
-    for i in range(int(rng.choice([1, 2, 3, 4], p=[0.25, 0.35, 0.25, 0.15]))):
-        organ = "liver" if i == 0 else str(rng.choice(SITES))
-        if sum(lesion.organ == organ for lesion in lesions) == 2:
-            continue
-        size = float(np.clip(rng.lognormal(3.75, 0.45), 16, 140)) if organ == "liver" else rng.uniform(16, 38)
-        viable = float(rng.uniform(0.82, 1.0)) if organ == "liver" else 1.0
-        lesions.append(Lesion(f"T{len(lesions) + 1}", "target", organ, size, rng.normal(1, 0.18), viable))
-    for i in range(int(rng.choice([0, 1, 2], p=[0.4, 0.4, 0.2]))):
-        organ = _pick(rng, ("liver", "portal_vein", "lung", "bone"), (0.5, 0.25, 0.15, 0.1))
-        lesions.append(Lesion(f"N{i + 1}", "nontarget", organ, rng.uniform(8, 15), 1.0, 1.0))
-    return lesions
+    def choose_days(self) -> list[float]:
+        """Days of the scans that were made; none of the last three is missed, which decided on treatment."""
+        planned = sorted(self.own["visits"]["day"].to_list())
+        sent = bool(self.rng.random() < 0.5)
+        missed = self.rng.random(len(planned)) < 0.04
+        early = len(planned) - 3
+        return [
+            day
+            for number, day in enumerate(planned)
+            if (day >= 0 or sent) and not (day > 0 and number < early and missed[number])
+        ]
 
+    def choose_organs(self) -> dict[str, str]:
+        """Organ of each lesion as the clinic calls it."""
+        found: dict[str, str] = {}
+        first = self.own["true"].sort("day").group_by("lesion_id", maintain_order=True).first()
+        for row in first.sort("lesion_id").iter_rows(named=True):
+            organ, draw = row["organ"], self.rng.random()
+            base = self.own["true"].filter(lesion_id=row["lesion_id"], day=0)["longest_mm"]
+            large = base.len() > 0 and (base[0] or 0.0) >= NODE_MM
+            if row["role"].startswith("new"):
+                organ = "bone" if draw < 0.15 else "lung" if draw < 0.35 else organ
+            elif organ == "lung" and large and draw < 0.5:
+                organ = "lymph_node"
+            found[row["lesion_id"]] = organ
+        return found
 
-def size_at(lesion: Lesion, course: Course, day: float) -> tuple[float, float]:
-    """Return the true diameter and the viable share of a lesion on a day."""
-    if day <= 0:
-        return lesion.size_mm * math.exp(0.0012 * day), lesion.viable
-    share = min(1.0, course.share * max(lesion.luck, 0.0))
-    late = max(0.0, day - course.escape)  # growth doubles from escape on
-    rest = (1 - share) * math.exp(course.grow * (day + late))
-    swelling = course.flare * (day / 50) * math.exp(1 - day / 50)
-    size = lesion.size_mm * (share * math.exp(-course.shrink * day) + rest + swelling)
-    size = min(size, LARGEST_MM)
-    regrowth = 1 - math.exp(-0.006 * late)
-    viable = lesion.viable * max(math.exp(-course.necrosis * day), regrowth)
-    return size, viable
-
-
-class Patient:
-    """One simulated patient, written table by table."""
-
-    def __init__(self, number: int, course: Course, rng: np.random.Generator, tables: Tables) -> None:
-        self.id = f"D{number + 1:02d}"
-        self.rng = rng
-        self.tables = tables
-        self.arm = ARMS[number % 2]
-        self.course = replace(
-            course,
-            share=min(1.0, course.share * float(rng.uniform(0.5, 1.6))),
-            shrink=course.shrink * float(rng.lognormal(0, 0.35)),
-            grow=course.grow * float(rng.lognormal(0, 0.4)),
-            escape=course.escape * float(rng.lognormal(0, 0.4)),
-        )
-        self.ecog = int(rng.choice([0, 1], p=[0.6, 0.4]))
-        self.lesions = draw_lesions(rng)
-        self.cut_off = float(rng.integers(430, 800))
-        self.baseline_day = -float(rng.integers(1, 22))
-        self.afp = float(rng.lognormal(5.2, 2.0)) if rng.random() < 0.75 else float(rng.uniform(2, 9))
-        self.albumin = float(rng.normal(39, 4))
-        self.bilirubin = float(rng.lognormal(2.5, 0.35))
-
-    def simulate(self) -> None:
+    def write(self, tables: Tables) -> None:
         """Write every table of this patient."""
-        hazard = self.course.death * float(self.rng.lognormal(0, 0.3))
-        death = max(20.0, float(np.round(self.rng.weibull(1.25) / hazard)))
-        end = min(death, self.cut_off)
-        stop = self.scan(end)
-        self.write_patient()
-        self.write_treatment(stop, end)
-        self.write_survival(death)
+        labs = self.write_labs(tables)
+        self.write_patient(tables, labs)
+        self.write_scans(tables)
+        self.write_observations(tables)
+        self.write_treatments(tables)
+        if self.rng.random() < 0.45:
+            tables.add("procedures", patient_id=self.id, day=-float(self.rng.integers(90, 700)), kind="tace")
+        words, weights = ("tumour", "liver", "other"), (0.72, 0.2, 0.08)
+        cause = str(self.rng.choice(words, p=weights)) if self.died else None
+        row = {"os_days": self.end, "died": self.died, "death_cause": cause}
+        tables.add("survival", patient_id=self.id, **row)
 
-    def write_patient(self) -> None:
+    def write_patient(self, tables: Tables, labs: Mapping[str, float]) -> None:
         """Write what is known at the start."""
-        rng, lesions = self.rng, self.lesions
-        invasion = any(lesion.organ == "portal_vein" for lesion in lesions)
-        spread = any(lesion.organ not in {"liver", "portal_vein"} for lesion in lesions)
-        self.tables.add(
+        words = ("masld", "alcohol", "unknown")
+        other = str(self.rng.choice(words, p=(0.5, 0.4, 0.1)))
+        given = self.patient
+        tables.add(
             "patients",
             patient_id=self.id,
-            arm=self.arm,
-            age_years=int(np.clip(rng.normal(65, 9), 34, 86)),
-            sex=_pick(rng, ("male", "female"), (0.82, 0.18)),
-            aetiology=_pick(
-                rng, ("hbv", "hcv", "alcohol", "masld", "unknown"), (0.42, 0.2, 0.15, 0.18, 0.05)
-            ),
-            bclc="C" if invasion or spread else "B",
-            child_pugh_score=int(rng.choice([5, 6], p=[0.72, 0.28])),
-            ecog=self.ecog,
-            vascular_invasion=invasion,
-            extrahepatic_spread=spread,
-            centre=_pick(rng, ("North", "South", "East"), (0.4, 0.35, 0.25)),
+            arm=given["arm"],
+            age_years=int(given["age_years"]),
+            sex=given["sex"],
+            aetiology=other if given["aetiology"] == "masld" else given["aetiology"],
+            bclc=given["bclc"],
+            child_pugh_score=score_child_pugh(labs),
+            ecog=given["ecog"],
+            vascular_invasion=given["vascular_invasion"],
+            extrahepatic_spread=given["extrahepatic_spread"],
+            weight_kg=None if self.rng.random() < 0.05 else given["weight_kg"],
+            centre=self.centre,
         )
 
-    def scan(self, end: float) -> float:
-        """Write scans, laboratory values and observations; return the day on which treatment stopped."""
-        self.write_scan(self.baseline_day)
-        self.write_labs(self.baseline_day)
-        self.tables.add(
-            "observations", patient_id=self.id, day=self.baseline_day, name="ecog", value=str(self.ecog)
-        )
-        nadir = baseline = sum(lesion.size_mm for lesion in self.targets)
-        progressed = 0
-        for planned in VISITS:
-            day = planned + float(self.rng.integers(-4, 6))
-            if day >= end:
-                return end
-            if self.rng.random() < 0.04:
-                continue
-            self.meet_new_lesions(planned)
-            total = self.write_scan(day)
-            self.write_labs(day)
-            grown = total >= 1.2 * nadir and total - nadir >= 5
-            progressed += grown or any(lesion.role.startswith("new") for lesion in self.lesions)
-            self.write_state(day, progressed=bool(progressed))
-            nadir = min(nadir, total)
-            if progressed >= (3 if self.arm == ARMS[0] else 1) and total > 0.7 * baseline:
-                return day
-        return end
+    def write_labs(self, tables: Tables) -> dict[str, float]:
+        """Write laboratory values of visits; return those of the start, without the laboratory's error."""
+        rng, start = self.rng, dict[str, float]()
+        lymphocytes = float(np.clip(rng.lognormal(np.log(1.4), 0.3), 0.4, 3.5))
+        platelets = max(45.0, float(rng.normal(165, 50)))
+        for day in self.days:
+            given = dict(self.own["labs"].filter(day=day).select("test", "value").iter_rows())
+            ratio = given["neutrophils"] / given["lymphocytes"]
+            values = {
+                "afp": given["afp"] * float(rng.lognormal(0, 0.12)),
+                "albumin": given["albumin"] + float(rng.normal(0, 1)),
+                "bilirubin": given["bilirubin"] * float(rng.lognormal(0, 0.12)),
+                "neutrophils": ratio * lymphocytes * float(rng.lognormal(0, 0.1)),
+                "lymphocytes": lymphocytes * float(rng.lognormal(0, 0.1)),
+                "inr": float(rng.normal(1.08, 0.06)),
+                "crp": float(rng.lognormal(1.6, 0.8)),
+                "platelets": platelets,
+            }
+            if day == 0:
+                start = {"albumin": given["albumin"], "bilirubin": given["bilirubin"]}
+            names = list(values) if day == 0 else list(values)[: 5 if 0 < day < 100 else 3]
+            for test in names:
+                if rng.random() >= 0.03:
+                    value, unit = write_unit(test, values[test], centre=self.centre)
+                    tables.add("labs", patient_id=self.id, day=day, test=test, value=value, unit=unit)
+        return start
 
-    @property
-    def targets(self) -> list[Lesion]:
-        """Target lesions."""
-        return [lesion for lesion in self.lesions if lesion.role == "target"]
+    def write_scans(self, tables: Tables) -> None:
+        """Write scans as both readers read them."""
+        arterial = {day: day <= 0 or bool(self.rng.random() > 0.04) for day in self.days}
+        for reader in READERS:
+            for day in self.days:
+                tables.add(
+                    "visits",
+                    patient_id=self.id,
+                    reader=reader,
+                    day=day,
+                    modality="mri" if self.mri else "ct",
+                    arterial_phase=arterial[day],
+                    slice_mm=3 if self.mri else 2.5,
+                    adequate=True,
+                )
+            for row in self.read(reader).sort("lesion_id", "day").iter_rows(named=True):
+                if row["day"] in arterial:
+                    self.write_lesion(tables, {**row, "reader": reader}, arterial=arterial[row["day"]])
 
-    def meet_new_lesions(self, day: float) -> None:
-        """Perhaps add a new lesion before a visit, more likely after escape."""
-        hazard = self.course.new_lesions * (4 if day > self.course.escape else 1) * 42
-        seen = [lesion for lesion in self.lesions if lesion.role.startswith("new")]
-        if len(seen) < 4 and self.rng.random() < 1 - math.exp(-hazard):
-            organ = _pick(self.rng, ("liver", "lung", "lymph_node", "bone"), (0.55, 0.2, 0.1, 0.15))
-            role = "new_nontarget" if organ == "bone" else "new_target"
-            size = float(self.rng.uniform(15.5 if organ == "lymph_node" else 10, 21))
-            self.lesions.append(Lesion(f"X{len(seen) + 1}", role, organ, size, 1.0, 1.0, first_day=day))
-
-    def write_scan(self, day: float) -> float:
-        """Write one scan with its lesions; return the sum of the targets in mm."""
-        rng = self.rng
-        arterial = bool(day < 0 or rng.random() > 0.04)
-        modality = "mri" if int(self.id[1:]) % 4 == 0 else "ct"
-        self.tables.add(
-            "visits",
-            patient_id=self.id,
-            day=day,
-            modality=modality,
-            arterial_phase=arterial,
-            slice_mm=3 if modality == "mri" else 2.5,
-            adequate=True,
-        )
-        total = 0.0
-        for lesion in self.lesions:
-            total += self.write_lesion(lesion, day, arterial=arterial)
-        return total
-
-    def write_lesion(self, lesion: Lesion, day: float, *, arterial: bool) -> float:
-        """Write one lesion at one scan; return what it adds to the sum of the targets."""
-        key = {
-            "patient_id": self.id,
-            "lesion_id": lesion.name,
-            "day": day,
-            "role": lesion.role,
-            "organ": lesion.organ,
-        }
-        if lesion.role in {"nontarget", "new_nontarget"}:
-            self.tables.add("lesions", **key, **self.read_nontarget(lesion, day))
-            return 0.0
-        if day > 0 and self.rng.random() < 0.012:
-            self.tables.add("lesions", **key, state="not_evaluable")
-            return 0.0
-        size, viable = self.measure(lesion, day)
-        row = self.read_size(lesion, size, viable, arterial=arterial)
-        self.tables.add("lesions", **key, **row)
-        if lesion.role != "target":
-            return 0.0
-        return float(row.get("short_axis_mm" if lesion.node else "longest_mm") or 0.0)
-
-    def measure(self, lesion: Lesion, day: float) -> tuple[float, float]:
-        """Return what a reader measures: diameter in mm and viable share."""
-        if lesion.role == "new_target":
-            grow = max(self.course.grow, 0.002)
-            size, viable = lesion.size_mm * math.exp(grow * (day - lesion.first_day)), 1.0
-        else:
-            size, viable = size_at(lesion, self.course, day)
-        return size * float(self.rng.normal(1, 0.03)), viable
-
-    def read_size(self, lesion: Lesion, size: float, viable: float, *, arterial: bool) -> dict[str, Any]:
-        """Return the columns of a measured lesion."""
-        if lesion.node:
-            short = round(max(size, 4.0))
-            return {"longest_mm": round(short * 1.35), "short_axis_mm": short, "state": "present"}
-        if size < 3:
-            return {"longest_mm": 0, "viable_mm": 0 if lesion.organ == "liver" else None, "state": "absent"}
-        if size < 6:
-            return {"state": "too_small", "viable_mm": 0 if lesion.organ == "liver" else None}
-        row: dict[str, Any] = {"longest_mm": round(size), "state": "present"}
-        if lesion.organ == "liver":
-            row["washout"] = True
-            if arterial:
-                row["viable_mm"] = 0 if viable < 0.12 else round(size * viable)
-        return row
-
-    def read_nontarget(self, lesion: Lesion, day: float) -> dict[str, Any]:
-        """Return the columns of a lesion that is only described."""
-        late = day > self.course.escape + 30 and self.course.grow > 0.002
-        if day > 0 and lesion.role == "nontarget" and self.course.name == "complete" and day > 100:
-            return {"state": "absent"}
-        if late and self.rng.random() < 0.3:
-            return {"state": "unequivocal_progression"}
-        return {"state": "present"}
-
-    def write_labs(self, day: float) -> None:
-        """Write the laboratory values of a visit."""
-        rng = self.rng
-        size, viable = size_at(self.lesions[0], self.course, max(day, 0.0))
-        burden = max(0.02, (size * viable / self.lesions[0].size_mm) ** 1.8)
-        afp = self.afp * (burden if self.afp > 10 else 1.0) * float(rng.lognormal(0, 0.12))
-        self.albumin -= 0.25 if day > 0 else 0.0
-        values = {
-            "afp": (float(f"{afp:.3g}"), "ng/mL"),
-            "albumin": (round(self.albumin + rng.normal(0, 1)), "g/L"),
-            "bilirubin": (round(self.bilirubin * rng.lognormal(0, 0.15)), "umol/L"),
-            "inr": (round(float(rng.normal(1.08, 0.06)), 2), "1"),
-            "crp": (round(float(rng.lognormal(1.6, 0.8)), 1), "mg/L"),
-            "neutrophils": (round(float(rng.normal(4.0, 1.0)), 1), "10^9/L"),
-            "lymphocytes": (round(max(0.4, float(rng.normal(1.4, 0.35))), 1), "10^9/L"),
-            "platelets": (round(max(45.0, float(rng.normal(165, 50)))), "10^9/L"),
-        }
-        for test, (value, unit) in values.items():
-            if test in {"afp", "albumin", "bilirubin"} or day < 0:
-                self.tables.add("labs", patient_id=self.id, day=day, test=test, value=value, unit=unit)
-
-    def write_state(self, day: float, *, progressed: bool) -> None:
-        """Write how the patient is at a visit."""
-        if progressed:
-            stable = self.course.name == "pseudoprogression" or self.rng.random() < 0.5
-            value = "true" if stable else "false"
-            self.tables.add(
-                "observations", patient_id=self.id, day=day, name="clinical_stability", value=value
-            )
-
-    def write_treatment(self, stop: float, end: float) -> None:
-        """Write the drugs of the index line, a later line and local procedures."""
-        rng, id_ = self.rng, self.id
-        on_until_end = stop >= end
-        reason = _pick(rng, ("ongoing", "toxicity"), (0.8, 0.2)) if on_until_end else "progression"
-        last = None if reason == "ongoing" else stop - (float(rng.integers(1, 9)) if stop > 30 else 0.0)
-        drugs = {"atezolizumab": "1200 mg q3w", "bevacizumab": "15 mg/kg q3w"}
-        if self.arm != ARMS[0]:
-            drugs = {"sorafenib": "400 mg bid"}
-        for drug, dose in drugs.items():
-            self.tables.add(
-                "treatments",
-                patient_id=id_,
-                line=1,
-                drug=drug,
-                start_day=0,
-                end_day=last,
-                dose=dose,
-                end_reason=reason,
-            )
-        if reason == "progression" and end - stop > 40 and rng.random() < 0.55:
-            drug = "lenvatinib" if self.arm == ARMS[0] else "regorafenib"
-            start = stop + float(rng.integers(10, 29))
-            self.tables.add(
-                "treatments", patient_id=id_, line=2, drug=drug, start_day=start, end_reason="ongoing"
-            )
-        if rng.random() < 0.45:
-            self.tables.add("procedures", patient_id=id_, day=-float(rng.integers(90, 700)), kind="tace")
-        if self.course.name in {"response", "complete"} and end > 300 and rng.random() < 0.12:
-            self.tables.add("procedures", patient_id=id_, day=float(rng.integers(230, 290)), kind="resection")
-
-    def write_survival(self, death: float) -> None:
-        """Write follow-up to death or data cut-off."""
-        died = death <= self.cut_off
-        cause = _pick(self.rng, ("tumour", "liver", "other"), (0.72, 0.2, 0.08)) if died else None
-        self.tables.add(
-            "survival", patient_id=self.id, os_days=min(death, self.cut_off), died=died, death_cause=cause
+    def read(self, reader: str) -> pl.DataFrame:
+        """Diameters as a reader has them; the model has read those of the investigator."""
+        if reader == "investigator":
+            return self.own["lesions"]
+        true = self.own["true"]
+        factor = np.exp(READING_SD * self.rng.normal(size=(true.height, 2)))
+        whole = (pl.col("longest_mm") * pl.Series(factor[:, 0])).round(1)
+        viable = (pl.col("viable_mm") * pl.Series(factor[:, 1])).round(1)
+        present = pl.col("viable_mm").is_not_null()
+        return true.with_columns(
+            longest_mm=whole, viable_mm=pl.when(present).then(pl.min_horizontal(viable, whole))
         )
 
+    def write_lesion(self, tables: Tables, row: Row, *, arterial: bool) -> None:
+        """Write one lesion of one scan."""
+        organ, new = self.organs[row["lesion_id"]], row["role"].startswith("new")
+        role = "new_nontarget" if new and organ == "bone" else row["role"]
+        names = ("patient_id", "reader", "lesion_id", "day")
+        key = {name: row[name] for name in names} | {"role": role, "organ": organ}
+        if row["day"] > 0 and self.rng.random() < 0.012:
+            tables.add("lesions", **key, state="not_evaluable")
+            return
+        found: Row = {"longest_mm": row["longest_mm"], "state": row["state"]}
+        if organ == "lymph_node":
+            short = max(row["longest_mm"] or 0.0, NODE_LEAST_MM)
+            size = {"longest_mm": round(short * NODE_RATIO, 1), "short_axis_mm": short}
+            found = {**size, "state": "present"}
+        elif role.endswith("nontarget"):
+            found = {"state": row["state"]}
+        elif organ == "liver" and row["longest_mm"] is not None:
+            viable = row["viable_mm"] if row["viable_mm"] >= RIM_MM else 0.0
+            found |= {"washout": True, "viable_mm": viable if arterial else None}
+        tables.add("lesions", **key, **found)
 
-def main() -> None:
-    """Write the study folder."""
+    def write_observations(self, tables: Tables) -> None:
+        """Write performance at the start, and how the patient is from the first progression on."""
+        day = 0.0
+        tables.add("observations", patient_id=self.id, day=day, name="ecog", value=str(self.patient["ecog"]))
+        lesions = self.own["lesions"].filter(pl.col("day") >= 0)
+        sums = lesions.filter(role="target").group_by("day").agg(pl.col("longest_mm").sum()).sort("day")
+        new = lesions.filter(pl.col("role").str.starts_with("new"))["day"].min()
+        smallest, begun = np.inf, False
+        for day, size in sums.iter_rows():
+            begun |= size >= 1.2 * smallest and size - smallest >= 5
+            begun |= new is not None and day >= new
+            smallest = min(smallest, size)
+            if begun and day in self.days:
+                stable = not (self.died and self.end - day <= UNSTABLE_DAYS)
+                value = "true" if stable else "false"
+                tables.add(
+                    "observations", patient_id=self.id, day=day, name="clinical_stability", value=value
+                )
+
+    def write_treatments(self, tables: Tables) -> None:
+        """Write drugs, and why each was stopped."""
+        last = int(np.floor(self.own["survival"]["os_days"][0]))
+        for row in self.own["treatments"].sort("line", "drug").iter_rows(named=True):
+            to_end = row["end_day"] >= last
+            reason = "progression" if not to_end else "death" if self.died else "ongoing"
+            row["end_day"] = None if reason == "ongoing" else row["end_day"]
+            tables.add("treatments", **row, end_reason=reason)
+
+
+def write_unit(test: str, value: float, *, centre: str) -> tuple[float, str]:
+    """A laboratory value as a centre writes it."""
+    units = {
+        "afp": ("ng/mL", 3),
+        "albumin": ("g/L", 2),
+        "bilirubin": ("umol/L", 2),
+        "inr": ("1", 3),
+        "crp": ("mg/L", 2),
+        "neutrophils": ("10^9/L", 2),
+        "lymphocytes": ("10^9/L", 2),
+        "platelets": ("10^9/L", 3),
+    }
+    unit, digits = units[test]
+    if centre == "East":
+        factor, unit = {"albumin": (0.1, "g/dL"), "bilirubin": (1 / 17.1, "mg/dL")}.get(test, (1.0, unit))
+        value *= factor
+    return float(f"{value:.{digits}g}"), unit
+
+
+def score_child_pugh(labs: Mapping[str, float]) -> int:
+    """Child-Pugh score of a patient without ascites, encephalopathy or a long INR."""
+    albumin = 1 if labs["albumin"] > 35 else 2 if labs["albumin"] >= 28 else 3
+    bilirubin = 1 if labs["bilirubin"] < 34.2 else 2 if labs["bilirubin"] <= 51.3 else 3
+    return 3 + albumin + bilirubin
+
+
+def write_study(stored: Mapping[str, pl.DataFrame]) -> None:
+    """Write the study folder, and the truth beside it."""
+    from hccresist.overcome.trial_file import read_spec  # noqa: PLC0415
+
+    spec = read_spec(TRIAL)
     FOLDER.mkdir(parents=True, exist_ok=True)
-    tables = Tables()
-    shuffle = np.random.default_rng(SEED)
-    course_of = {arm: shuffle.permutation(np.repeat(range(len(COURSES)), COUNTS[arm])) for arm in ARMS}
-    for number, seed in enumerate(np.random.SeedSequence(SEED).spawn(PATIENTS)):
-        course = COURSES[course_of[ARMS[number % 2]][number // 2]]
-        Patient(number, course, np.random.default_rng(seed), tables).simulate()
+    named, tables = rename(stored), Tables()
+    seeds = np.random.SeedSequence(spec.seed).spawn(spec.arms[0].n * len(spec.arms) + 1)
+    for patient, seed in zip(named["patients"].iter_rows(named=True), seeds[1:], strict=True):
+        Clinic(patient, named, np.random.default_rng(seed)).write(tables)
     tables.write(FOLDER)
-    days = ", ".join(str(day) for day in VISITS)
+    days = ", ".join(f"{day:g}" for day in spec.visits.days(spec.follow_up.longest))
     (FOLDER / "study.toml").write_text(TOML.format(days=days), encoding="utf-8")
+    named["handles"].sort("patient_id", "handle").write_csv(TRUTH)
+    write_omics(named, FOLDER, np.random.default_rng(seeds[0]))
+
+
+def compare() -> int:
+    """Say whether the model still gives the stored simulation."""
+    stored, now = read_store(), simulate()
+    differ = [name for name in now if not now[name].equals(stored.get(name, pl.DataFrame()))]
+    print(json.dumps({"differ": differ}))
+    return 1 if differ else 0
+
+
+def main(*given: str) -> int:
+    """Write the study folder."""
+    if "--check" in given:
+        return compare()
+    if "--again" in given or not STORE.exists():
+        store(simulate())
+    write_study(read_store())
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(*sys.argv[1:]))

@@ -585,15 +585,15 @@ def test_every_table_fits_the_schema_that_documents_it(demo_run) -> None:
 
 def test_reference_arm_and_strata_of_the_study_are_used_and_told(tmp_path) -> None:
     study = read_demo()
-    assert sorted(study.patients["arm"].unique()) == ["atezolizumab-bevacizumab", "sorafenib"]
-    config = replace(study.config, reference_arm="sorafenib", strata=("centre",))
+    assert sorted(study.patients["arm"].unique()) == ["atezolizumab-bevacizumab", "lenvatinib"]
+    config = replace(study.config, reference_arm="lenvatinib", strata=("centre",))
     result = run_study(replace(study, config=config), out=tmp_path / "out", closer=False)
     summary = result.tables["survival_summary"]
     compared = summary.filter(pl.col("statistic") == "hazard_ratio")["group"].unique().to_list()
-    assert compared == ["atezolizumab-bevacizumab vs sorafenib"]
+    assert compared == ["atezolizumab-bevacizumab vs lenvatinib"]
     assert summary.filter(pl.col("statistic") == "hazard_ratio_stratified").height > 0
     told = result.manifest["study"]
-    assert (told["reference_arm"], told["strata"]) == ("sorafenib", ["centre"])
+    assert (told["reference_arm"], told["strata"]) == ("lenvatinib", ["centre"])
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "Stratified by centre." in page
     assert "Reference arm" in page

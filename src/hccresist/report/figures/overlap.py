@@ -96,7 +96,8 @@ def plot_jaccard(facts: Facts, reader: str) -> Figure | None:
     names = sets["definition"].to_list()
     pairs = frame.filter(
         pl.col("reader") == reader, pl.col("definition_a").is_in(names), pl.col("definition_b").is_in(names)
-    ).drop("reader")
+    )
+    pairs = pairs.drop("reader").sort("definition_a", "definition_b")
     key = _key("jaccard-hyperprogression", reader)
     return Figure(
         key=key,
@@ -182,7 +183,9 @@ def _describe(sets: pl.DataFrame, shown: pl.DataFrame, every: pl.DataFrame) -> s
 
 
 def _describe_pairs(pairs: pl.DataFrame) -> str:
-    known = pairs.drop_nulls("jaccard").sort("jaccard", "definition_a", descending=[True, False])
+    known = pairs.drop_nulls("jaccard").sort(
+        "jaccard", "definition_a", "definition_b", descending=[True, False, False]
+    )
     said = [
         f"{TITLES[row['definition_a']]} and {TITLES[row['definition_b']]} {row['jaccard']:.2f}"
         for row in known.iter_rows(named=True)
