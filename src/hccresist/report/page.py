@@ -21,6 +21,7 @@ from hccresist.report.sections import (
     associations,
     closer,
     mechanisms,
+    outlook,
     overview,
     patients,
     provenance,
@@ -35,7 +36,7 @@ from hccresist.report.sections import (
 from hccresist.study.study import Study
 
 _MESSAGE_LENGTH: Final = 500
-_SCRIPTS: Final = ("script.js", "timeline.js", "card.js", "plans.js", "patients.js")
+_SCRIPTS: Final = ("script.js", "timeline.js", "card.js", "plans.js", "outlook.js", "patients.js")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,14 @@ SECTIONS: Final = (
         "Published strategies, ranked by what is on in these tumours, with reasons, sources and what speaks "
         "against them. Research only.",
         strategies.build,
+    ),
+    Section(
+        "outlook",
+        "Outlook",
+        "What virtual patients like these do next",
+        "Virtual patients of a model that fit the data so far, on the present drugs and on candidates: how "
+        "wide their chances are, and what is assumption. Research only.",
+        outlook.build,
     ),
     Section(
         "patients",

@@ -15,6 +15,7 @@ import polars as pl
 from hccresist.report import words
 from hccresist.report.card import make_cards
 from hccresist.report.facts import Facts
+from hccresist.report.outlooks import list_resistance, make_outlooks
 from hccresist.report.plans import make_plans
 
 MAX_PATIENTS: Final = 2000
@@ -97,7 +98,9 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
         ``visits`` [view, day, overall, target, non-target, new lesion, sum, new sum, % from baseline,
         % from nadir, rule, reason]. Where the study has omics: omics (what `make_cards` says is shared),
         and ``cards`` of the patients who have any. Where it has strategies: plans (what `make_plans` says is
-        shared), and ``plan`` of the patients who have one.
+        shared), and ``plan`` of the patients who have one; with twins: outlooks (what `make_outlooks` says is
+        shared), and ``twin`` of each patient. ``resist`` [class, drugs, day, criterion, reason] where it is
+        known.
     """
     lexicon = _Lexicon()
     view_of = {(view.criterion, view.reader): i for i, view in enumerate(facts.views)}
@@ -113,6 +116,8 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
     people = _group(_rows(facts.study.patients, ids), _facts_of)
     omics, cards = make_cards(facts, ids)
     shared, plans = make_plans(facts, ids)
+    ahead, twins = make_outlooks(facts, ids)
+    resist = list_resistance(facts, ids)
     patients = [
         {
             "id": patient,
@@ -124,8 +129,11 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
             "best": best.get(patient, []),
             "visits": visits.get(patient, []),
         }
-        | ({"cards": cards[patient]} if patient in cards else {})
-        | ({"plan": plans[patient]} if patient in plans else {})
+        | {
+            name: found[patient]
+            for name, found in (("cards", cards), ("plan", plans), ("twin", twins), ("resist", resist))
+            if patient in found
+        }
         for patient in ids
     ]
     return {
@@ -136,7 +144,11 @@ def make_payload(facts: Facts, ids: tuple[str, ...]) -> dict[str, Any]:
         "words": list(lexicon.positions),
         "tones": {word: words.response_tone(word) for word in lexicon.positions if word in words.TONE_OF},
         "patients": patients,
-    } | {name: found for name, found in (("omics", omics), ("plans", shared)) if found is not None}
+    } | {
+        name: found
+        for name, found in (("omics", omics), ("plans", shared), ("outlooks", ahead))
+        if found is not None
+    }
 
 
 def _rows(frame: pl.DataFrame | None, ids: tuple[str, ...], *order: str) -> Iterator[dict[str, Any]]:

@@ -28,11 +28,12 @@ function fillPatient(details) {
   const cards = data.omics ? patient.cards || [] : [];
   const aside = makeElement("div", {}, ...cards.map((card) => makeSummary(data.omics, card)));
   const top = makeElement("div", { class: cards.length ? "beside" : null }, holder, ...(cards.length ? [aside] : []));
-  body.append(facts, top);
+  body.append(facts, makeGlance(data, patient), top);
   const dated = patient.visits.length || patient.base.length || patient.drugs.length || patient.procedures.length || patient.end;
   if (dated) holder.append(drawTimeline(data, patient, page.reader, holder.clientWidth - 4));
   else holder.replaceWith(makeElement("p", { class: "note" }, "Nothing with a date is recorded of this patient."));
   body.append(makeEnd(patient, details.id));
+  if (patient.twin) body.append(makeOutlook(data.outlooks, patient.twin));
   if (patient.plan) body.append(makePlans(data.plans, patient.plan));
   for (const card of cards) body.append(makeCard(data.omics, card));
   const order = data.views.map((view, at) => ({ at, criterion: view[0], reader: view[1], label: view[2], unit: view[3] }));
@@ -40,6 +41,36 @@ function fillPatient(details) {
   for (const view of lead) body.append(makeViewTable(data, patient, view, true));
   for (const view of order.filter((v) => !lead.includes(v))) body.append(makeViewTable(data, patient, view, false));
   page.watchScroll(body);
+}
+
+// What the card says further down, in short: response, resistance, what is on, strategy, outlook.
+function makeGlance(data, patient) {
+  const list = makeElement("dl", { class: "pairs brief glance" });
+  const add = (name, ...parts) => list.append(makeElement("div", {}, makeElement("dt", {}, name), makeElement("dd", {}, ...parts)));
+  const views = data.views.map((view, at) => ({ at, view })).filter(({ view }) => view[1] === page.reader);
+  const best = views.map(({ at, view }) => [view[2], patient.best.find((row) => row[0] === at)]).filter(([, row]) => row);
+  if (best.length) add("Best response", ...best.map(([label, row]) => makeElement("span", { class: "part" }, `${label} `, makeChip(data.words[row[1]]))));
+  for (const [name, drug, day, criterion, reason] of patient.resist || []) {
+    add("Resistance", makeElement("b", {}, name), `${drug ? ` to ${drug}` : ""}${day === null ? "" : `, ${formatDay(day)}`} (${criterion}). `, makeElement("span", { class: "soft" }, reason));
+  }
+  if (patient.plan) add("Strategies", ...describePlan(data.plans, patient.plan));
+  if (patient.twin) add("Outlook", describeTwin(data.outlooks, patient.twin));
+  return list.children.length ? list : null;
+}
+
+function describePlan(shared, plan) {
+  const first = plan.rows.find((row) => row[1] === 0);
+  if (plan.nothing || !first) return [plan.nothing || "nothing addresses what is on"];
+  const [key, name, , , stage, outcome] = shared.strategies[first[0]];
+  return [`First by evidence for what is on: ${name} `, makeElement("span", { class: "soft" }, `(${stage}: ${outcome}; ${key}). No advice.`)];
+}
+
+function describeTwin(shared, twin) {
+  if (twin.why) return twin.why;
+  const at = findShown(shared);
+  const rows = twin.rows.filter((row) => row[1] === at);
+  const few = twin.effective < shared.few ? " Rests on too few virtual patients." : "";
+  return `Virtual patients like this one, going on as now, within ${shared.horizons[at][1]}: ${describeAhead(shared, rows)}.${few} Research only.`;
 }
 
 function makeEnd(patient, anchor) {
