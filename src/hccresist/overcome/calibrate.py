@@ -36,6 +36,8 @@ Report = Callable[[int, int], None]
 
 MEMBERS, PATIENTS, ITERATIONS = 48, 64, 8
 """Members of the ensemble, patients an arm, and most steps of the inversion."""
+LEAST_STEP: Final = 0.2
+"""Share of the data that a step takes in at least: five steps at most."""
 PRESENT: Final = 0.5
 """Share of the targets that a member must give to be used; what it lacks is taken from the others' mean."""
 EVENTS_SPREAD: Final = 1.3
@@ -129,7 +131,7 @@ def calibrate(
                 targets=given,
                 steps=step.number,
             )
-        step = update(step, fill(outputs), data=data, error=error, seed=seed)
+        step = update(step, fill(outputs), data=data, error=error, least=LEAST_STEP, seed=seed)
         _write_step(out, step)
 
 

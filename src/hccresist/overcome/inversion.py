@@ -48,7 +48,7 @@ def draw_prior(mean: Array, spread: Array, *, members: int, seed: int) -> Step:
     return Step(mean + spread * z, 0.0, 0)
 
 
-def find_step(outputs: Array, data: Array, error: Array, *, time: float) -> float:
+def find_step(outputs: Array, data: Array, error: Array, *, time: float, least: float = 0.0) -> float:
     """Find how much of the data to take in next (data misfit controller); at most what is left of one.
 
     Parameters
@@ -57,15 +57,18 @@ def find_step(outputs: Array, data: Array, error: Array, *, time: float) -> floa
         What the members give; shape = (n_members, n_data).
     data, error
         Data and their standard deviations; shape = (n_data,).
+    least
+        Share of the data that is taken in at least.
     """
     misfit = 0.5 * (((outputs - data) / error) ** 2).sum(axis=1)
     count = len(data)
     mean, variance = float(misfit.mean()), float(misfit.var())
     wanted = max(count / (2 * mean), np.sqrt(count / (2 * variance))) if mean > 0 and variance > 0 else 1.0
-    return float(min(wanted, 1.0 - time))
+    part, left = max(wanted, least), 1.0 - time
+    return float(left if left - part < least / 2.0 else part)
 
 
-def update(step: Step, outputs: Array, *, data: Array, error: Array, seed: int) -> Step:
+def update(step: Step, outputs: Array, *, data: Array, error: Array, least: float = 0.0, seed: int) -> Step:
     """Take in part of the data.
 
     Members whose outputs are no numbers are set anew from the others' mean and covariance after the update.
@@ -78,6 +81,8 @@ def update(step: Step, outputs: Array, *, data: Array, error: Array, seed: int) 
         What its members give; shape = (n_members, n_data).
     data, error
         Data and their standard deviations; shape = (n_data,).
+    least
+        Share of the data that is taken in at least, so that steps do not become too many.
     seed
         Seed of the perturbed data.
     """
@@ -87,7 +92,7 @@ def update(step: Step, outputs: Array, *, data: Array, error: Array, seed: int) 
     if len(members) < 3:
         message = "fewer than three members of the ensemble could be simulated"
         raise ValueError(message)
-    part = find_step(given, data, error, time=step.time)
+    part = find_step(given, data, error, time=step.time, least=least)
     away, spread = members - members.mean(axis=0), given - given.mean(axis=0)
     between = away.T @ spread / (len(members) - 1)
     within = spread.T @ spread / (len(members) - 1)

@@ -1,0 +1,389 @@
+"""The fit report: page and figures, from the tables that `hccresist calibrate` left.
+
+::
+
+    python docs/calibration.py           write explanation/calibration.md and its figures
+    python docs/calibration.py --check   fail where the page differs from the tables
+
+Every number of the page comes from `src/hccresist/data/overcome/calibration/`.
+"""
+
+# ruff: noqa: E501  (one line of prose a row)
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import polars as pl
+
+from hccresist.outcomes.published import read_trials
+from hccresist.overcome.calibrate_data import DISCREPANCY, MOST_A_DRUG, MOST_FITTED, read_fitted
+from hccresist.overcome.calibrate_lopo import MOST_K
+from hccresist.overcome.calibrate_scores import summarise_fit
+from hccresist.overcome.ensemble_file import read_ensemble
+
+DOCS = Path(__file__).parent
+PAGE = DOCS / "explanation" / "calibration.md"
+IMAGES = DOCS / "images"
+FOLDER = DOCS.parent / "src" / "hccresist" / "data" / "overcome" / "calibration"
+NOTE = "<!-- Made of the calibration's tables by docs/calibration.py: calibrate anew, then run it. -->\n\n"
+THEMES: Mapping[str, Mapping[str, object]] = {
+    "light": {"ink": "#333333", "grid": "#e4e4e4", "lines": ("#0b6e4f", "#c8553d", "#2c6fb5")},
+    "dark": {"ink": "#dddddd", "grid": "#4a4f5a", "lines": ("#5fd0a5", "#ff8f73", "#7fb4ee")},
+}
+"""Colours for light and dark pages; they differ in lightness too."""
+COVERAGE = (0.80, 0.97)
+"""Between which the coverage of 90 % intervals is wanted (issue 6, done when 1)."""
+MOST_WIDTH = 1.5
+"""Most that a predicted interval may be of the published one, in the median."""
+FAMILIES = ("response", "progression", "survival")
+
+
+@cache
+def read(name: str) -> pl.DataFrame:
+    """Read one table of the calibration."""
+    return pl.read_csv(FOLDER / f"{name}.csv", infer_schema_length=None)
+
+
+@cache
+def read_facts() -> Mapping[str, object]:
+    """Read what the calibration was."""
+    return json.loads((FOLDER / "calibration.json").read_text(encoding="utf-8"))
+
+
+def _head(*cells: str) -> Iterator[str]:
+    yield _row(*cells)
+    yield "|" + "|".join("---" for _ in cells) + "|"
+
+
+def _row(*cells: object) -> str:
+    return "| " + " | ".join(str(cell) for cell in cells) + " |"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def show_value(value: float | None, unit: str) -> str:
+    """Show a number in its unit."""
+    if value is None:
+        return "–"
+    return f"{value:.0f} %" if unit == "percent" else f"{value:.2f}" if unit == "ratio" else f"{value:.1f}"
+
+
+def show_interval(row: Mapping[str, object], name: str) -> str:
+    """Show a value with its limits."""
+    value, low, high = (row[f"{name}{part}"] for part in ("", "_low", "_high"))
+    unit = str(row["unit"])
+    ends = " to ".join(show_value(end, unit) for end in (low, high))  # pyright: ignore[reportArgumentType]
+    return f"{show_value(value, unit)} ({ends})"  # pyright: ignore[reportArgumentType]
+
+
+def tell_summary(name: str, by: str) -> Iterator[str]:
+    """Tell coverage, width and scores by a column."""
+    yield from _head(
+        by.replace("_", " "),
+        "numbers",
+        "arms",
+        "coverage of 90 % intervals",
+        "width to published",
+        "interval score",
+        "of the class average",
+        "better",
+    )
+    for row in summarise_fit(read(name), by).iter_rows(named=True):
+        better = "yes" if row["score"] < row["naive_score"] else "no"
+        yield _row(
+            row[by],
+            row["targets"],
+            row["arms"],
+            _percent(row["coverage"]),
+            f"{row['width_ratio']:.2f}",
+            f"{row['score']:.2f}",
+            f"{row['naive_score']:.2f}",
+            better,
+        )
+
+
+def tell_verdict() -> Iterator[str]:
+    """Tell which of the aims are met, number by number."""
+    for name, where in (("fit", "in sample"), ("out_of_sample", "out of sample")):
+        for by in ("family", "drug_class"):
+            rows = summarise_fit(read(name), by)
+            out = [
+                f"{row[by]} {_percent(row['coverage'])}"
+                for row in rows.iter_rows(named=True)
+                if not COVERAGE[0] <= row["coverage"] <= COVERAGE[1]
+            ]
+            said = f"outside in {', '.join(out)}" if out else "inside everywhere"
+            yield f"- Coverage of 80 to 97 % by {by.replace('_', ' ')}, {where}: {said}."
+        rows = summarise_fit(read(name), "family")
+        width = [f"{row['family']} {row['width_ratio']:.2f}" for row in rows.iter_rows(named=True)]
+        yield f"- Median width of the predicted to the published interval, {where} (aim: at most {MOST_WIDTH}): {', '.join(width)}."
+        score = [
+            f"{row['family']} {row['score']:.2f} against {row['naive_score']:.2f}"
+            for row in rows.iter_rows(named=True)
+        ]
+        yield f"- Mean interval score against the class average (lower is better), {where}: {'; '.join(score)}."
+    rows = summarise_fit(read("fit_bare"), "family")
+    bare = [
+        f"{row['family']} {_percent(row['coverage'])} at {row['width_ratio']:.2f} of the width"
+        for row in rows.iter_rows(named=True)
+    ]
+    yield f"- Without the allowance for what one population cannot give, coverage in sample is {', '.join(bare)}."
+
+
+def tell_errors() -> Iterator[str]:
+    """Tell errors in the units of the trials, out of sample."""
+    table = read("out_of_sample")
+    orr = table.filter(pl.col("endpoint") == "ORR")
+    os = table.filter(pl.col("endpoint") == "mOS")
+    pfs = table.filter(pl.col("endpoint").is_in(["mPFS", "mTTP"]))
+    ratios = table.filter(pl.col("unit") == "ratio")
+    error = (orr["simulated"] - orr["observed"]).abs()
+    yield f"- Response rate: mean absolute error {error.mean():.1f} points, median {error.median():.1f}, over {orr.height} arms."
+    for name, rows in (("survival", os), ("progression", pfs)):
+        factor = (rows["simulated"].log() - rows["observed"].log()).abs()
+        yield f"- Median {name}: typical factor {2.718281828 ** float(factor.median() or 0):.2f} off, over {rows.height} arms."
+    share = 100 * (2.0 ** (-12.0 / os["observed"]) - 2.0 ** (-12.0 / os["simulated"])).abs()
+    yield f"- Survival at 12 months (by the exponential curve through the median; few trials print it): mean absolute error {share.mean():.1f} points."
+    right = ((ratios["simulated"] < 1) == (ratios["observed"] < 1)).sum()
+    yield f"- Hazard ratios that are fitted: sign right in {right} of {ratios.height}."
+    how = {
+        row["how"]: row["len"]
+        for row in table.group_by("programme")
+        .agg(pl.col("how").first())
+        .group_by("how")
+        .len()
+        .iter_rows(named=True)
+    }
+    yield f"- Programmes predicted by weights (Pareto k below {MOST_K}): {how.get('weights', 0)}; by a refit of the linear emulator: {how.get('emulator', 0)}."
+
+
+def tell_drift() -> Iterator[str]:
+    """Tell survival under sorafenib from trial to trial."""
+    years = dict(
+        read_trials("trial_context")
+        .filter(pl.col("value_name") == "enrolment_last_year")
+        .select("arm_id", "value")
+        .iter_rows()
+    )
+    arms = dict(read_trials("arms").select("arm_id", "drugs").iter_rows())
+    rows = [
+        row
+        for row in read("fit").filter(pl.col("endpoint") == "mOS").iter_rows(named=True)
+        if arms[row["arm_id"]] == "sorafenib"
+    ]
+    yield from _head(
+        "trial", "last year of enrolment", "published median survival, months", "predicted, months"
+    )
+    for row in sorted(rows, key=lambda r: (int(years[r["arm_id"]]), r["trial"])):
+        yield _row(
+            row["trial"],
+            years[row["arm_id"]],
+            show_interval(row, "observed"),
+            show_interval(row, "simulated"),
+        )
+    early = [row for row in rows if int(years[row["arm_id"]]) <= 2012]
+    late = [row for row in rows if int(years[row["arm_id"]]) > 2012]
+
+    def mean(some: Sequence[Mapping[str, float]], name: str) -> float:
+        return sum(row[name] for row in some) / max(len(some), 1)
+
+    yield ""
+    yield (
+        f"Published: {mean(early, 'observed'):.1f} months on average in the {len(early)} trials enrolled until 2012, {mean(late, 'observed'):.1f} in the {len(late)} later ones. "
+        f"Predicted: {mean(early, 'simulated'):.1f} and {mean(late, 'simulated'):.1f}. What the model explains of it comes from later therapy (which drug was at hand in which year), baseline and visits; there is no term for a trial or a year."
+    )
+
+
+def tell_parameters() -> Iterator[str]:
+    """Tell what was learnt of each parameter."""
+    yield from _head(
+        "parameter", "class", "prior (90 %)", "fitted (90 %)", "prior variance taken away", "label"
+    )
+    for row in read("parameters").iter_rows(named=True):
+        prior = f"{row['prior']:.3g} ({row['prior_low']:.3g} to {row['prior_high']:.3g})"
+        now = f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
+        yield _row(f"`{row['name']}`", row["class"], prior, now, _percent(row["contraction"]), row["label"])
+
+
+def tell_outside() -> Iterator[str]:
+    """Tell what lies outside its interval, the worst first."""
+    table = read("fit").filter(~pl.col("inside")).sort("score", descending=True)
+    yield from _head("trial", "arm", "number", "published (90 %)", "predicted (90 %)")
+    for row in table.iter_rows(named=True):
+        yield _row(
+            row["trial"],
+            f"`{row['arm_id']}`",
+            " ".join(filter(None, (row["endpoint"], row["criterion"]))),
+            show_interval(row, "observed"),
+            show_interval(row, "simulated"),
+        )
+
+
+def tell_targets() -> Iterator[str]:
+    """Tell every target, in sample and out of sample."""
+    left = {row["key"]: row for row in read("out_of_sample").iter_rows(named=True)}
+    yield from _head(
+        "arm", "number", "published (90 %)", "predicted (90 %)", "inside", "left out (90 %)", "inside"
+    )
+    for row in read("fit").sort("trial", "arm_id", "endpoint").iter_rows(named=True):
+        other = left[row["key"]]
+        yield _row(
+            f"`{row['arm_id']}`",
+            " ".join(filter(None, (row["endpoint"], row["criterion"]))),
+            show_interval(row, "observed"),
+            show_interval(row, "simulated"),
+            "yes" if row["inside"] else "**no**",
+            show_interval(other, "simulated"),
+            "yes" if other["inside"] else "**no**",
+        )
+
+
+def render_page() -> str:
+    """Write the page."""
+    facts, fitted = read_facts(), read_fitted()
+    drugs = sorted({each.drug for each in fitted if each.drug})
+    current = (
+        ""
+        if read_ensemble().is_current
+        else "\n\n!!! warning\n    The model has changed since this calibration: its tables and equations are not those that were fitted."
+    )
+    allowance = ", ".join(f"{name} {value:.2f}" for name, value in DISCREPANCY.items())
+    return (
+        NOTE
+        + f"""# Calibrated to published trials
+
+Research only. Nothing here is a prediction for a patient's care, nor of a trial's result.{current}
+
+What is fitted: the {facts["targets"]} numbers of use *fit* of the [table of targets](../reference/targets.md) whose arms the model can run, one a family (response, progression, survival) of each group of patients. Check rows, held-out trials, the evidence base and the strategies are not in it.
+
+How: {facts["members"]} sets of {len(fitted)} parameters (at most {MOST_FITTED} in all, at most {MOST_A_DRUG} a drug, none of a trial) are run through every trial on the same virtual patients ({facts["patients"]} an arm) and read by the same *assess* and *outcomes* as a real study. Ensemble Kalman inversion (doi:10.1088/0266-5611/29/4/045001) takes the numbers in, here in {facts["steps"]} steps, the size of a step by the misfit (doi:10.1088/1361-6420/abd29b) but a fifth of the data at least. It needs no derivatives, which a simulator with events has not, and about {facts["members"]} runs of all trials a step, which two cores do in minutes. Prevalences of handles are not fitted.
+
+Patients of later lines have had sorafenib in the same model until it failed (a fifth of them: until it was not tolerated), and are those who lived to be enrolled. What follows progression is the drug that was at hand in the trial's years, for the share who had one and whose liver allows it.
+
+What one population without terms of trials cannot give has a standard deviation of its own, the same for all trials (logit of a response rate or logarithm of a median; an assumption): {allowance}. Predicted intervals hold it, the spread of the ensemble, and the sampling of so many patients as the trial had.
+
+Fitted drugs: {", ".join(drugs)}. Other drugs have the values of the table: PD-1 and PD-L1 antibodies are told apart by kinetics and target only; apatinib is known by class only.
+
+## What is met and what is not
+
+{chr(10).join(tell_verdict())}
+
+![Published and predicted numbers with 90 % intervals](../images/calibration-fit-light.svg#only-light)
+![Published and predicted numbers with 90 % intervals](../images/calibration-fit-dark.svg#only-dark)
+
+### In sample
+
+{chr(10).join(tell_summary("fit", "family"))}
+
+{chr(10).join(tell_summary("fit", "drug_class"))}
+
+### Out of sample: each programme left out
+
+{chr(10).join(tell_summary("out_of_sample", "family"))}
+
+{chr(10).join(tell_summary("out_of_sample", "drug_class"))}
+
+{chr(10).join(tell_errors())}
+
+A programme is left out by weighing the members by one over the likelihood of its numbers, smoothed by Pareto; where the weights are too uneven (Pareto k of {MOST_K} or more), by a refit of a linear emulator of all runs. The class average is the mean of the other arms of the same class and line, with their spread.
+
+## Survival under sorafenib over the years
+
+{chr(10).join(tell_drift())}
+
+## Parameters: what the trials told
+
+A parameter of which the numbers took away less than a fifth of the prior variance is labelled *stays at its prior*, here and wherever the ensemble is used.
+
+{chr(10).join(tell_parameters())}
+
+## Numbers outside their interval
+
+{chr(10).join(tell_outside())}
+
+## Every number
+
+{chr(10).join(tell_targets())}
+"""
+    )
+
+
+def draw_fit(theme: str) -> None:
+    """Draw published against predicted numbers, one panel a family."""
+    import altair as alt  # noqa: PLC0415
+
+    panels = list[alt.LayerChart]()
+    for family, colour in zip(FAMILIES, list(THEMES[theme]["lines"]), strict=True):  # pyright: ignore
+        rows = [
+            {
+                name: row[name]
+                for name in ("observed", "simulated", "simulated_low", "simulated_high", "arm_id")
+            }
+            for row in read("fit")
+            .filter(
+                (pl.col("family") == family)
+                & (pl.col("unit") == ("percent" if family == "response" else "months"))
+            )
+            .iter_rows(named=True)
+        ]
+        most = max(max(row["observed"], row["simulated_high"]) for row in rows)
+        unit = "%" if family == "response" else "months"
+        scale = alt.Scale(domain=[0, most], nice=True)
+        base = alt.Chart(alt.Data(values=rows)).encode(
+            x=alt.X("observed:Q", title=f"published, {unit}", scale=scale)
+        )
+        whisker = base.mark_rule(opacity=0.45, color=colour).encode(
+            y=alt.Y("simulated_low:Q", title=f"predicted, {unit}", scale=scale), y2="simulated_high:Q"
+        )
+        point = base.mark_point(filled=True, size=26, color=colour).encode(
+            y=alt.Y("simulated:Q", scale=scale)
+        )
+        line = (
+            alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": most, "y": most}]))
+            .mark_line(strokeDash=[3, 3], color=THEMES[theme]["ink"], strokeWidth=1)
+            .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale))
+        )
+        panels.append(alt.layer(line, whisker, point).properties(width=200, height=200, title=family))
+    _save(f"calibration-fit-{theme}", alt.hconcat(*panels), theme)
+
+
+def _save(name: str, chart: object, theme: str) -> None:
+    import altair as alt  # noqa: PLC0415
+    import vl_convert  # noqa: PLC0415
+
+    assert isinstance(chart, alt.TopLevelMixin)
+    ink, grid = THEMES[theme]["ink"], THEMES[theme]["grid"]
+    styled = (
+        chart.configure(background="transparent", font="sans-serif")  # pyright: ignore
+        .configure_view(stroke=None)
+        .configure_axis(labelColor=ink, titleColor=ink, gridColor=grid, domainColor=grid, tickColor=grid)
+        .configure_title(color=ink, fontSize=11, anchor="start")
+    )
+    (IMAGES / f"{name}.svg").write_text(vl_convert.vegalite_to_svg(styled.to_dict()), encoding="utf-8")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page, or with ``--check`` compare it."""
+    text = render_page()
+    if arguments == ["--check"]:
+        same = PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text
+        if not same:
+            print(
+                "explanation/calibration.md is not what the calibration's tables give: python docs/calibration.py"
+            )
+        return int(not same)
+    PAGE.write_text(text, encoding="utf-8")
+    for theme in THEMES:
+        draw_fit(theme)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,164 @@
+"""What a finished calibration leaves: the ensemble, its fit report, and how it does out of sample."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from hccresist.overcome.calibrate import (
+    Calibration,
+    centre_of,
+    describe_parameters,
+    error_of,
+    fill,
+)
+from hccresist.overcome.calibrate_data import name_values, read_fitted
+from hccresist.overcome.calibrate_lopo import (
+    MOST_K,
+    Emulator,
+    fit_emulator,
+    leave_out_weights,
+    refit,
+)
+from hccresist.overcome.calibrate_run import Report, Work, make_outputs, run_all
+from hccresist.overcome.calibrate_scores import make_fit_table, predict_by_class, predict_targets
+from hccresist.overcome.ensemble_file import write_ensemble
+
+Array = NDArray[np.float64]
+
+FINAL = "final"
+"""Folder of the last runs, each member on patients of its own."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How the calibrated population does.
+
+    Attributes
+    ----------
+    table
+        All targets: published and predicted; see `calibrate_scores.make_fit_table`.
+    bare
+        The same without `DISCREPANCY`: spread of the ensemble and sampling alone.
+    out_of_sample
+        The same, each programme left out; columns ``how`` (weights, emulator) and ``pareto_k`` beside.
+    parameters
+        See `calibrate.describe_parameters`.
+    """
+
+    table: pl.DataFrame
+    bare: pl.DataFrame
+    out_of_sample: pl.DataFrame
+    parameters: pl.DataFrame
+
+
+def finish(
+    out: Path,
+    done: Calibration,
+    *,
+    patients: int,
+    seed: int,
+    threads: int | None = None,
+    report: Report | None = None,
+) -> Fit:
+    """Run each member once more on patients of its own, and write all that a calibration leaves.
+
+    Written into the folder: ``ensemble.csv``, ``calibration.json``, ``fit.csv``, ``out_of_sample.csv``,
+    ``parameters.csv``.
+
+    Parameters
+    ----------
+    done
+        A finished calibration.
+    patients, seed
+        As the calibration had them.
+    """
+    work = Work(done.targets, patients, seed=seed)
+    sets = [name_values(member) for member in done.members]
+    own = list(range(1, len(sets) + 1))
+    rows = run_all(work, sets, out / FINAL, replicates=own, threads=threads, report=report)
+    assert rows is not None
+    centre = np.nanmean(make_outputs(work, rows, len(sets)), axis=0)
+    fit = make_fit(out, done, centre, patients=patients)
+    facts = {
+        "members": len(sets),
+        "patients": patients,
+        "seed": seed,
+        "steps": done.steps,
+        "targets": len(done.targets),
+        "at_prior": fit.parameters.filter(pl.col("label") != "fitted")["name"].to_list(),
+    }
+    shipped = out / "shipped"
+    write_ensemble(shipped, tuple(sets), facts)
+    for name, table in (
+        ("fit", fit.table),
+        ("fit_bare", fit.bare),
+        ("out_of_sample", fit.out_of_sample),
+        ("parameters", fit.parameters),
+    ):
+        _round(table).write_csv(shipped / f"{name}.csv")
+    return fit
+
+
+def _round(table: pl.DataFrame) -> pl.DataFrame:
+    return table.with_columns(pl.selectors.float().round_sig_figs(4))
+
+
+def make_fit(out: Path, done: Calibration, centre: Array, *, patients: int) -> Fit:
+    """Predict all targets in sample and out of sample."""
+    targets, members = done.targets, fill(done.outputs)
+    naive = predict_by_class(targets)
+    found = predict_targets(targets, centre, members)
+    bare = predict_targets(targets, centre, members, discrepancy=False)
+    return Fit(
+        make_fit_table(targets, found, naive),
+        make_fit_table(targets, bare, naive),
+        predict_left_out(out, done, centre, patients=patients),
+        describe_parameters(done.members),
+    )
+
+
+def predict_left_out(out: Path, done: Calibration, centre: Array, *, patients: int) -> pl.DataFrame:
+    """Predict each programme by what is fitted to the others."""
+    targets, members = done.targets, fill(done.outputs)
+    data, error = centre_of(targets), error_of(targets, patients)
+    naive = predict_by_class(targets, leave="programme")
+    emulator = _emulate(out, done, patients=patients)
+    shift = centre - members.mean(axis=0)
+    parts = list[pl.DataFrame]()
+    for programme in dict.fromkeys(target.programme for target in targets):
+        left = [j for j, target in enumerate(targets) if target.programme == programme]
+        used = [j for j in range(len(targets)) if j not in left]
+        weights, k = leave_out_weights(members + shift, data, error, left)
+        how, kept, middle = "weights", members, (weights[:, None] * (members + shift)).sum(axis=0)
+        if not k < MOST_K:
+            _, kept = refit(emulator, data - shift, error, used, members=400)
+            how, weights, middle = "emulator", np.full(len(kept), 1.0 / len(kept)), kept.mean(axis=0) + shift
+        own = tuple(targets[j] for j in left)
+        found = predict_targets(own, middle[left], kept[:, left], weights=weights)
+        table = make_fit_table(own, found, naive[:, left])
+        parts.append(table.with_columns(how=pl.lit(how), pareto_k=pl.lit(float(k))))
+    return pl.concat(parts)
+
+
+def _emulate(out: Path, done: Calibration, *, patients: int) -> Emulator:
+    """Fit an emulator to all runs of the calibration."""
+    prior = read_fitted()
+    points, values = list[Array](), list[Array]()
+    work = Work(done.targets, patients)
+    for file in sorted(out.glob("step_*.csv")):
+        folder = out / file.stem
+        chunks = sorted(folder.glob("*.parquet"))
+        table = pl.read_csv(file).drop("time").to_numpy()
+        rows = pl.concat(pl.read_parquet(chunk) for chunk in chunks) if chunks else None
+        if rows is not None and rows["member"].n_unique() == len(table):
+            outputs = fill(make_outputs(work, rows, len(table)))
+            good = np.isfinite(outputs).all(axis=1)
+            points.append(table[good])
+            values.append(outputs[good])
+    centre, spread = (np.array([getattr(fitted, part) for fitted in prior]) for part in ("centre", "spread"))
+    return fit_emulator(np.concatenate(points), np.concatenate(values), centre, spread, near=done.members)
