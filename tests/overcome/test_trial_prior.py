@@ -1,4 +1,4 @@
-"""Patients of later lines: enrolled where the earlier line failed, with what it left, hazards without memory."""
+"""Patients of later lines: enrolled where the earlier line failed, with what it left, no memory."""
 
 from __future__ import annotations
 

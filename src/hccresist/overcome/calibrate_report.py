@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hccresist.overcome.calibrate import (
     error_of,
     fill,
 )
-from hccresist.overcome.calibrate_data import name_values, read_fitted
+from hccresist.overcome.calibrate_data import Target, name_values, read_fitted
 from hccresist.overcome.calibrate_lopo import (
     MOST_K,
     Emulator,
@@ -45,7 +46,7 @@ class Fit:
     bare
         The same without `DISCREPANCY`: spread of the ensemble and sampling alone.
     out_of_sample
-        The same, each programme left out; columns ``how`` (weights, emulator) and ``pareto_k`` beside.
+        The same, each programme left out; columns ``how`` (weights, emulator, refit) and ``pareto_k`` beside.
     parameters
         See `calibrate.describe_parameters`.
     """
@@ -139,10 +140,43 @@ def predict_left_out(out: Path, done: Calibration, centre: Array, *, patients: i
             _, kept = refit(emulator, data - shift, error, used, members=400)
             how, weights, middle = "emulator", np.full(len(kept), 1.0 / len(kept)), kept.mean(axis=0) + shift
         own = tuple(targets[j] for j in left)
-        found = predict_targets(own, middle[left], kept[:, left], weights=weights)
+        middle, kept = middle[left], kept[:, left]
+        again = _run_refit(out, programme, own)
+        if again is not None:
+            how, (middle, kept), weights = "refit", again, None
+        found = predict_targets(own, middle, kept, weights=weights)
         table = make_fit_table(own, found, naive[:, left])
         parts.append(table.with_columns(how=pl.lit(how), pareto_k=pl.lit(float(k))))
     return pl.concat(parts)
+
+
+def name_refit(programme: str) -> str:
+    """Name the folder of a full calibration without a programme, within that of the calibration."""
+    return f"without_{programme}"
+
+
+def _run_refit(out: Path, programme: str, targets: tuple[Target, ...]) -> tuple[Array, Array] | None:
+    """Run a programme's trials with a full calibration that was made without it, where there is one.
+
+    Returns
+    -------
+    tuple or None
+        Means over patients of their own, and what the members give on common patients.
+    """
+    folder = out / name_refit(programme)
+    steps = sorted(folder.glob("step_*.csv"))
+    if not steps or pl.read_csv(steps[-1])["time"][0] < 1.0:
+        return None
+    settings = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+    members = pl.read_csv(steps[-1]).drop("time").to_numpy()
+    work = Work(targets, int(settings["patients"]), seed=int(settings["seed"]))
+    sets = [name_values(member) for member in members]
+    found = list[Array]()
+    for name, numbers in (("own", range(1, len(sets) + 1)), ("common", [0] * len(sets))):
+        rows = run_all(work, sets, folder / f"left_out_{name}", replicates=list(numbers))
+        assert rows is not None
+        found.append(make_outputs(work, rows, len(sets)))
+    return np.nanmean(found[0], axis=0), found[1]
 
 
 def _emulate(out: Path, done: Calibration, *, patients: int) -> Emulator:
