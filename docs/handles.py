@@ -73,7 +73,7 @@ INTRO = """# Resistance handles against the literature
 
 Each handle of the [virtual patient](../explanation/virtual-patient.md) has to do what its literature says: lower the response to the
 drugs that it is known for, spare the others, and give way to the strategy that reverses it. This page shows what the model does today.
-Its numbers come before any calibration to trials.
+Its numbers come from the table's values, before any calibration to trials.
 
 """
 

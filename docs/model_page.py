@@ -25,7 +25,7 @@ Every equation, state, parameter, drug effect and handle of the virtual patient,
 them. What it is for, how it is checked and what is left out: [The virtual patient](../explanation/virtual-patient.md). The same from the
 command line: `hccresist model`, with `--equations`, `--parameters`, `--handles`, `--map FILE`, `--export sbml --out FILE`.
 
-Research software. The model is not calibrated to trials.
+Research software. Values are those of the table; the [ensemble fitted to trials](../explanation/calibration.md) is beside it.
 
 """
 
