@@ -9,6 +9,9 @@ import polars as pl
 import pytest
 
 from hccresist.cli import main
+from hccresist.overcome import ensemble_file
+from hccresist.overcome.ensemble_file import Ensemble, digest_model, find_centre
+from hccresist.parameter_sets import choose_parameters
 
 SPEC = """\
 name = "tiny"
@@ -43,7 +46,8 @@ def spec(tmp_path: Path) -> Path:
 
 def test_a_trial_is_run_and_says_what_it_is_not(capsys, spec: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    code, said, _ = run(capsys, spec, "--out", out, "--n", 6, "--seed", 3, "--keep", 2)
+    options = ("--n", 6, "--seed", 3, "--keep", 2, "--parameters", "table")
+    code, said, _ = run(capsys, spec, "--out", out, *options)
     assert code == 0
     words = " ".join(said.split())
     assert "Research only" in words
@@ -62,6 +66,7 @@ def test_a_trial_is_run_and_says_what_it_is_not(capsys, spec: Path, tmp_path: Pa
     assert set(table["n"]) <= {0, 1, 2, 3, 6}
     content = json.loads((out / "trial.json").read_text())
     assert content["calibrated"] is False
+    assert content["parameters"] == "parameters of the table, not calibrated to trials"
     assert "Research only" in content["statement"]
     assert content["trial"]["seed"] == 3
     for study in ("study", "study_2"):
@@ -69,6 +74,49 @@ def test_a_trial_is_run_and_says_what_it_is_not(capsys, spec: Path, tmp_path: Pa
     code, _, err = run(capsys, spec, "--out", out)
     assert code == 1
     assert "not empty" in err
+
+
+SETS = (
+    {"growth_rate": 0.004, "sorafenib.dose_kill": 1.2},
+    {"growth_rate": 0.005, "sorafenib.dose_kill": 0.9},
+)
+FACTS = {"at_prior": ["death_rate", "x"], "model": digest_model()}
+
+
+@pytest.fixture
+def shipped(monkeypatch) -> None:
+    """An ensemble of two sets, made up."""
+    ensemble = Ensemble(SETS, find_centre(SETS), FACTS)
+    monkeypatch.setattr(ensemble_file, "find_ensemble", lambda: ensemble)
+
+
+def test_calibrated_sets_are_the_default_where_they_are_shipped(capsys, spec, tmp_path, shipped) -> None:
+    out = tmp_path / "out"
+    code, said, _ = run(capsys, spec, "--out", out)
+    assert code == 0
+    words = " ".join(said.split())
+    assert "Parameters calibrated to published trials (2 sets); trials told little of death_rate, x" in words
+    assert "not calibrated" not in words
+    content = json.loads((out / "trial.json").read_text())
+    assert content["calibrated"] is True
+    assert content["uncertainty"] == "sampling and parameters"
+    assert content["values"] == [dict(each) for each in SETS]
+    assert "calibrated to published trials (2 sets)" in content["parameters"]
+
+
+def test_an_ensemble_of_another_model_is_told(monkeypatch) -> None:
+    ensemble = Ensemble(SETS, find_centre(SETS), {**FACTS, "model": "of another day"})
+    monkeypatch.setattr(ensemble_file, "find_ensemble", lambda: ensemble)
+    assert "the model has changed since" in choose_parameters().words
+    assert choose_parameters("table").members == ()
+
+
+def test_calibrated_sets_that_are_not_there_are_wrong_usage(capsys, spec, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(ensemble_file, "find_ensemble", lambda: None)
+    code, _, err = run(capsys, spec, "--out", tmp_path / "x", "--parameters", "calibrated")
+    assert code == 2
+    assert "no calibrated ensemble is shipped" in err
+    assert choose_parameters().twins == ({},)
 
 
 def test_a_written_study_goes_through_run(capsys, spec: Path, tmp_path: Path) -> None:

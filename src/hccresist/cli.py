@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
+from hccresist.cli_calibrate import calibrate
 from hccresist.cli_cells import cells
 from hccresist.cli_evidence import evidence
 from hccresist.cli_explain import explain
@@ -303,6 +304,7 @@ app.command(cells, sort_key=5)
 app.command(evidence, sort_key=6)
 app.command(trials, sort_key=6)
 app.command(trial, sort_key=7)
+app.command(calibrate, sort_key=7)
 app.command(export, sort_key=7)
 app.command(reference)
 app.command(model, sort_key=7)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from hccresist.cli_run import Flag, Quiet, told_as_usage
 from hccresist.errors import ConfigError
 from hccresist.failures import FINE
+from hccresist.parameter_sets import choose_parameters
 
 if TYPE_CHECKING:
     from hccresist.overcome.plan import Given, Procedure
@@ -35,6 +36,7 @@ def simulate(
     typical: Flag = False,
     missed: float = 0.0,
     mode: Literal["fast", "exact"] = "fast",
+    parameters: Literal["calibrated", "table"] | None = None,
     error: Annotated[bool, Parameter(negative="--no-error", show_default=False)] = True,
     trajectories: int = 20,
     engine: str = "cpu",
@@ -71,6 +73,9 @@ def simulate(
         Chance that a dose is missed.
     mode
         fast: tablets as phases of the day. exact: dose by dose, some thirty times slower.
+    parameters
+        calibrated: the middle of the ensemble fitted to published trials. table: values of the table.
+        Calibrated where an ensemble is shipped if not given.
     error
         Read diameters with measurement error.
     trajectories
@@ -89,6 +94,7 @@ def simulate(
         _check_numbers(n=n, days=days, every=every, missed=missed, trajectories=trajectories, seed=seed)
         drugs = [read_drug(text, missed=missed) for text in (drug or [])]
         kinds = [read_procedure(text) for text in (procedure or [])]
+        sets = choose_parameters(parameters)
         cohort = make_cohort(
             drugs,
             procedures=kinds,
@@ -98,6 +104,7 @@ def simulate(
             every=every,
             mixed=not typical,
             mode=mode,
+            values=sets.centre,
             error=error,
             trajectories=trajectories,
             seed=seed,
@@ -107,7 +114,7 @@ def simulate(
         done = run(cohort, out, run=chosen, report=report)
     _draw(done)
     if not quiet:
-        _print_done(done, cohort)
+        _print_done(done, cohort, parameters=sets.words)
     return FINE
 
 
@@ -210,6 +217,7 @@ def make_cohort(
     every: float,
     mixed: bool,
     mode: str,
+    values: Mapping[str, float],
     error: bool,
     trajectories: int,
     seed: int,
@@ -229,6 +237,7 @@ def make_cohort(
         handles=handles,
         mixed=mixed,
         mode=mode,
+        values=dict(values),
         seed=seed,
     )
     arm = "+".join(dict.fromkeys(each.regimen.split("_")[0] for each in drugs)) or "no treatment"
@@ -279,7 +288,7 @@ def _draw(done: Simulated) -> None:
         (done.folder / BESIDE / f"{figure.key}.svg").write_text(figure.svg, encoding="utf-8")
 
 
-def _print_done(done: Simulated, cohort: Cohort) -> None:
+def _print_done(done: Simulated, cohort: Cohort, *, parameters: str) -> None:
     from hccresist import screen  # noqa: PLC0415
 
     console = screen.out()
@@ -293,6 +302,5 @@ def _print_done(done: Simulated, cohort: Cohort) -> None:
         text = f"  {done.full:,} had more new lesions than the model has places for; later ones are left out"
         console.print(text, markup=False)
     console.print(f"  next: hccresist run {done.folder} --out results", markup=False)
-    console.print(
-        "  Simulated, not calibrated to trials: research only, no prediction for anybody.", markup=False
-    )
+    console.print(f"  Simulated; {parameters}.", markup=False)
+    console.print("  Research only, no prediction for anybody.", markup=False)

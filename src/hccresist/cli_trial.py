@@ -6,13 +6,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 from hccresist.cli_run import Flag, Json, Quiet, told_as_usage
 from hccresist.errors import ConfigError
 from hccresist.failures import FINE
+from hccresist.parameter_sets import CALIBRATED, ParameterSets, choose_parameters
 
 if TYPE_CHECKING:
     from hccresist.overcome.trial import Report
@@ -38,6 +39,7 @@ def trial(
     keep: int = 1,
     power: Level = None,
     endpoint: str = "OS",
+    parameters: Literal["calibrated", "table"] | None = None,
     list_: Annotated[bool, Parameter(name="--list", negative="", show_default=False)] = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -46,8 +48,8 @@ def trial(
 
     Writes trial_endpoints.csv (median and 90 % prediction interval over replicates, named and coded as
     published endpoints), replicates.csv, trial.json, and the folder study of the first replicate. Research
-    only: the population is not calibrated to trials, and nothing is a prediction. An interrupted run goes on
-    when the same command is given again.
+    only: nothing is a prediction; what is printed and written says whether the parameters are calibrated. An
+    interrupted run goes on when the same command is given again.
 
     Parameters
     ----------
@@ -69,6 +71,10 @@ def trial(
         Print the share of replicates whose log-rank test has p below this level instead of writing a folder.
     endpoint
         OS, PFS or TTP for --power.
+    parameters
+        calibrated: each replicate takes a set of the ensemble fitted to published trials, and the intervals
+        hold the uncertainty of parameters too. table: values of the table, sampling alone. Calibrated where
+        an ensemble is shipped if not given.
     list_
         List the trials that are shipped.
     json
@@ -83,9 +89,10 @@ def trial(
     with told_as_usage():
         _check(spec, out=out, replicates=replicates, n=n, seed=seed, keep=keep, power=power)
         found = _change(find_spec(spec or ""), replicates=replicates, n=n, seed=seed)
+        sets = choose_parameters(parameters)
     if power is not None:
-        return _tell_power(found, alpha=power, endpoint=endpoint, engine=engine, json=json)
-    return _run(found, out or Path(), engine=engine, keep=keep, json=json, quiet=quiet)
+        return _tell_power(found, sets, alpha=power, endpoint=endpoint, engine=engine, json=json)
+    return _run(found, sets, out or Path(), engine=engine, keep=keep, json=json, quiet=quiet)
 
 
 def _check(
@@ -136,21 +143,33 @@ def _change(spec: Spec, *, replicates: int | None, n: int | None, seed: int | No
     )
 
 
-def _run(spec: Spec, out: Path, *, engine: str, keep: int, json: bool, quiet: bool) -> int:
+def _run(
+    spec: Spec, sets: ParameterSets, out: Path, *, engine: str, keep: int, json: bool, quiet: bool
+) -> int:
     from hccresist import screen  # noqa: PLC0415
     from hccresist.overcome.trial import run_trial  # noqa: PLC0415
     from hccresist.screen_trial import print_trial  # noqa: PLC0415
 
     with _show_replicates(quiet=quiet) as report:
-        done = run_trial(spec, out, keep=keep, engine=engine, report=report)
+        done = run_trial(
+            spec,
+            out,
+            values=sets.members,
+            origin=(sets.name == CALIBRATED, sets.words),
+            keep=keep,
+            engine=engine,
+            report=report,
+        )
     if json:
         screen.print_json(done.endpoints.to_dicts())
     elif not quiet:
-        print_trial(spec, done)
+        print_trial(spec, done, parameters=sets.words)
     return FINE
 
 
-def _tell_power(spec: Spec, *, alpha: float, endpoint: str, engine: str, json: bool) -> int:
+def _tell_power(
+    spec: Spec, sets: ParameterSets, *, alpha: float, endpoint: str, engine: str, json: bool
+) -> int:
     from dataclasses import asdict  # noqa: PLC0415
 
     from hccresist import screen  # noqa: PLC0415
@@ -158,11 +177,11 @@ def _tell_power(spec: Spec, *, alpha: float, endpoint: str, engine: str, json: b
     from hccresist.overcome.trial_spec import STATEMENT  # noqa: PLC0415
     from hccresist.screen_trial import print_power  # noqa: PLC0415
 
-    found = find_power(spec, endpoint=endpoint.upper(), alpha=alpha, engine=engine)
+    found = find_power(spec, endpoint=endpoint.upper(), alpha=alpha, values=sets.members, engine=engine)
     if json:
-        screen.print_json({**asdict(found), "statement": STATEMENT})
+        screen.print_json({**asdict(found), "parameters": sets.words, "statement": STATEMENT})
     else:
-        print_power(spec, found, alpha=alpha, endpoint=endpoint.upper())
+        print_power(spec, found, alpha=alpha, endpoint=endpoint.upper(), parameters=sets.words)
     return FINE
 
 

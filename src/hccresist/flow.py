@@ -338,6 +338,7 @@ class _Run:
                 "landmark_days": self.landmark_days,
                 **self.omics.record(),
                 **self.twinning.record(),
+                **({"parameters": steps.tell_parameters()} if self.done("twin") else {}),
             },
             criteria=steps.list_criteria(study, made),
             attrition=steps.count_losses(study, made),

@@ -30,7 +30,7 @@ def _console() -> Console:
     return console if console.is_terminal else Console(width=NARROW, highlight=False, soft_wrap=False)
 
 
-def print_trial(spec: Spec, done: TrialRun) -> None:
+def print_trial(spec: Spec, done: TrialRun, *, parameters: str = "") -> None:
     """Print the main endpoints of each arm, what was left out, and what the numbers are not."""
     console = _console()
     table = Table(expand=True, padding=(0, 1))
@@ -60,18 +60,20 @@ def print_trial(spec: Spec, done: TrialRun) -> None:
         console.print(f"  {counts['unsolved']:,} could not be solved and are left out", markup=False)
     if counts["full"]:
         console.print(f"  {counts['full']:,} had more new lesions than there are places for", markup=False)
-    _print_statement(console, spec)
+    _print_statement(console, spec, parameters)
 
 
-def _print_statement(console: Console, spec: Spec) -> None:
+def _print_statement(console: Console, spec: Spec, parameters: str) -> None:
     from hccresist.overcome.trial_spec import STATEMENT  # noqa: PLC0415
 
     if spec.note:
         console.print(f"  {spec.note}", markup=False)
+    if parameters:
+        console.print(f"  {parameters[0].upper()}{parameters[1:]}.", markup=False)
     console.print(f"  {STATEMENT}", markup=False)
 
 
-def print_power(spec: Spec, found: Power, *, alpha: float, endpoint: str) -> None:
+def print_power(spec: Spec, found: Power, *, alpha: float, endpoint: str, parameters: str = "") -> None:
     """Print the power of a planned trial."""
     console = _console()
     console.print(
@@ -80,7 +82,7 @@ def print_power(spec: Spec, found: Power, *, alpha: float, endpoint: str) -> Non
         f"{100 * found.high:.1f} %); {100 * found.favourable:.1f} % with a hazard ratio below 1",
         markup=False,
     )
-    _print_statement(console, spec)
+    _print_statement(console, spec, parameters)
 
 
 def print_shipped(specs: Sequence[Spec]) -> None:

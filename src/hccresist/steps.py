@@ -13,6 +13,7 @@ from hccresist.assess.results import RESULTS
 from hccresist.errors import ConfigError
 from hccresist.manifest import SEED, count_attrition
 from hccresist.options import OmicsOptions, TwinOptions
+from hccresist.parameter_sets import choose_parameters
 from hccresist.study.study import Study
 
 if TYPE_CHECKING:
@@ -171,7 +172,20 @@ def make_outlook(study: Study, made: Mapping[str, pl.DataFrame], options: TwinOp
     from hccresist.overcome.twin import make_outlook as make  # noqa: PLC0415
 
     particles = PARTICLES if options.particles is None else options.particles
-    return make(study, tables=made, particles=particles, progress=options.report, seed=SEED)
+    sets = choose_parameters()
+    return make(
+        study,
+        tables=made,
+        members=sets.twins,
+        particles=particles,
+        progress=options.report,
+        seed=SEED,
+    )
+
+
+def tell_parameters() -> str:
+    """Return in words which typical values the twins are drawn from."""
+    return choose_parameters().words
 
 
 def list_outlook(

@@ -31,6 +31,9 @@ FILES: Final = ("trial_endpoints.csv", "replicates.csv", "trial.json")
 Report = Callable[[int, int], None]
 """Told how many replicates are done, and of how many."""
 Values = Sequence[Mapping[str, float]]
+Origin = tuple[bool, str]
+NO_ORIGIN: Final[Origin] = (False, "")
+"""Values of somebody's own, of which nothing is known."""
 Run = Callable[[int], Replicate]
 Runner = Callable[[Run, Sequence[int]], Iterator[Replicate]]
 
@@ -66,6 +69,7 @@ def run_trial(
     out: Path,
     *,
     values: Values = (),
+    origin: Origin = NO_ORIGIN,
     keep: int = 1,
     engine: str = "cpu",
     threads: int | None = None,
@@ -80,6 +84,8 @@ def run_trial(
     values
         Sets of typical parameters (an ensemble): replicate r takes set r modulo their number, so that
         intervals hold the uncertainty of parameters too. Without: sampling alone.
+    origin
+        Whether these sets are calibrated to trials, and what they are in words; written beside the results.
     keep
         Replicates whose study is written, the first ones.
     engine
@@ -97,7 +103,7 @@ def run_trial(
         Where too few patients are eligible, or the disk is full; what was finished stays.
     """
     runner = find_runner(engine, threads=threads)
-    parts = _prepare(spec, out, values, keep)
+    parts = _prepare(out, describe_run(spec, values, keep, origin=origin))
     left = [r for r in range(spec.replicates) if not _done(parts, r).exists()]
     done = resumed = spec.replicates - len(left)
     if report:
@@ -200,11 +206,12 @@ def _run_there(address: str, run: Run, numbers: Sequence[int]) -> Iterator[Repli
     yield from run_chunks(run, numbers, address)
 
 
-def describe_run(spec: Spec, values: Values, keep: int) -> str:
+def describe_run(spec: Spec, values: Values, keep: int, *, origin: Origin = NO_ORIGIN) -> str:
     """Write a run as text: equal where results are."""
     content = {
         "statement": STATEMENT,
-        "calibrated": False,
+        "calibrated": origin[0],
+        "parameters": origin[1],
         "level": LEVEL,
         "uncertainty": "sampling and parameters" if values else "sampling alone",
         "keep": keep,
@@ -223,9 +230,9 @@ def _finite(value: object) -> object:
     return str(value) if value in (float("inf"), float("-inf")) else value
 
 
-def _prepare(spec: Spec, out: Path, values: Values, keep: int) -> Path:
+def _prepare(out: Path, text: str) -> Path:
     """Make the folder, or find the interrupted run in it."""
-    parts, text = out / PARTS, describe_run(spec, values, keep)
+    parts = out / PARTS
     if out.exists() and not out.is_dir():
         message = f"{out} is a file. Give a new folder with --out"
         raise ConfigError(message)

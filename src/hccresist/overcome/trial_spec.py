@@ -15,8 +15,8 @@ from hccresist.overcome.scans import READING_SD
 PROGRESSION: Final = "progression"
 """Start of a drug that is given once progression was seen."""
 STATEMENT: Final = (
-    "Research only: simulated patients of a population that is not calibrated to trials. Nothing here is a "
-    "prediction for a patient's care, nor of a trial's result."
+    "Research only: simulated patients of a model, not real ones. Nothing here is a prediction for a "
+    "patient's care, nor of a trial's result."
 )
 """Stands on everything that a virtual trial writes."""
 CRITERIA: Final[Mapping[str, str]] = {"recist11": "RECIST 1.1", "mrecist": "mRECIST"}

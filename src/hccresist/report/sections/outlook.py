@@ -53,9 +53,16 @@ def build(facts: Facts) -> Markup:
         present=None if rows is None else _present(rows),
         figures=() if rows is None else _draw(rows, FEW),
         candidates=_candidates(facts),
-        assumed=ASSUMED,
+        assumed=(*_tell_parameters(facts), *ASSUMED),
         groups=_groups(made),
     )
+
+
+def _tell_parameters(facts: Facts) -> tuple[str, ...]:
+    """Return which typical values the run drew virtual patients from, where it says so."""
+    options = facts.manifest.get("options")
+    told = options.get("parameters") if isinstance(options, Mapping) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return (f"Typical values: {told}.",) if told else ()
 
 
 def _draw(rows: pl.DataFrame, few: float) -> list[Figure]:
