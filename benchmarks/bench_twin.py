@@ -1,14 +1,14 @@
-"""The twin, checked: simulated patients whose truth is known, and two real series. Writes ``results/twin.json``.
+"""The twin, checked on simulated patients whose truth is known and on two real series.
 
-    python benchmarks/bench_twin.py [--patients 160] [--particles 100] [--only simulated]
+    python benchmarks/bench_twin.py [--patients 160] [--particles 80] [--only simulated]
 
 **Simulated.** Patients of the model on four treatments, read with error, conditioned on data up to week 16.
 Coverage of 90 % intervals of the sum 12 and 24 weeks later, Brier scores of progression and death within a
 year, each against the prior (virtual patients with the same baseline).
 
-**Real.** `hcc_sysucc_timeseries` (largest diameter and AFP; those with three sizes or more under chemoembolisation
-or none): the next size from those before it. `hcc_tace_seg` (sums of three readers): the
-one follow-up from the baseline. Naive baselines: last value, log-linear growth, regression-growth fit
+**Real.** `hcc_sysucc_timeseries` (largest diameter and AFP; those with three sizes or more under
+chemoembolisation or none): the next size from those before it. `hcc_tace_seg` (sums of the first reader):
+the one follow-up from the baseline. Naive baselines: last value, log-linear growth, regression-growth fit
 (Stein's biexponential; where it cannot be fitted, the last value). Their intervals are the 5 % and 95 %
 quantiles of their own errors in the other patients; the twin's are its own.
 
@@ -51,6 +51,8 @@ from hccresist.study.frames import study_from_frames
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared" / "data"
 RESULTS = HERE / "results" / "twin.json"
+PAGE = HERE.parent / "docs" / "explanation" / "twin.md"
+START, END = "<!-- made by benchmarks/bench_twin.py: start -->", "<!-- end -->"
 ARMS = (("lenvatinib",), ("sorafenib",), ("nivolumab",), ("atezolizumab", "bevacizumab"))
 LAST = 112.0
 AHEAD = (84.0, 168.0)
@@ -114,6 +116,9 @@ def check_simulated(count: int, particles: int, *, seed: int = 11) -> Numbers:
             for days in AHEAD
         },
         "chances": _score_chances(outlook, points, tables["survival"]),
+        "chances_without_drift": _score_chances(
+            still.outlook.filter(pl.col("role") == "present"), points, tables["survival"]
+        ),
         "narrowing": {
             str(quantity): float(value)
             for quantity, value in outlook.filter(pl.col("horizon_days") == YEAR)
@@ -183,7 +188,7 @@ def _score_chances(outlook: pl.DataFrame, points: pl.DataFrame, survival: pl.Dat
 
 
 def _progressed(points: pl.DataFrame, died: pl.DataFrame) -> pl.DataFrame:
-    """Who progresses after week 16 by the twin's own rule: sum over its smallest since then, new lesion, death."""
+    """Who progresses after week 16 by the twin's rule: sum over its smallest, new lesion, death."""
     rows = list[dict[str, object]]()
     for patient, dead in died.iter_rows():
         own = points.filter((pl.col("patient_id") == patient) & (pl.col("day") >= LAST)).sort("day")
@@ -207,7 +212,7 @@ def _auc(p: np.ndarray, y: np.ndarray) -> float | None:
     ill, well = p[y > 0], p[y == 0]
     if not ill.size or not well.size:
         return None
-    return float(((ill[:, None] > well).mean() + 0.5 * (ill[:, None] == well).mean()))
+    return float((ill[:, None] > well).mean() + 0.5 * (ill[:, None] == well).mean())
 
 
 def _calibrate(p: np.ndarray, y: np.ndarray) -> list[Numbers]:
@@ -245,7 +250,7 @@ def _make_sysucc(patient: str, own: pl.DataFrame) -> tuple[Case, float, float] |
     days = [float(day) for day in own["day"].to_list()]
     count = next((i for i, size in enumerate(sizes) if not size or size <= 0), len(sizes))
     count = next((i for i in range(count) if days[i] > 2 * YEAR), count)
-    if count < 3 or days[count - 1] - days[count - 2] > 200 or sizes[0] < 10:  # noqa: PLR2004
+    if count < 3 or days[count - 1] - days[count - 2] > 200 or sizes[0] < 10:
         return None
     before = own[: count - 1]
     if before["targeted_therapy"].max() > 0 or before["resection"].max() > 0:
@@ -358,7 +363,7 @@ def _fit_curves(cases: Sequence[Case]) -> dict[str, Callable[[float], float]]:
 
 
 def read_curves(fits: GrowthFits, first: Mapping[str, float]) -> dict[str, Callable[[float], float]]:
-    """Curves of the selected models: the logarithm of the size on a day. The first visit is day 1, as in tumgr."""
+    """Curves of the selected models: the log size on a day; the first visit is day 1, as in tumgr."""
     found: dict[str, Callable[[float], float]] = {}
     chosen = fits.parameters.filter("selected")
     for (patient, model), rows in chosen.group_by("patient_id", "model", maintain_order=True):
@@ -408,7 +413,7 @@ def check_sysucc(most: int, particles: int, *, seed: int = 5) -> Numbers:
 
 
 def check_tace(particles: int, *, seed: int = 5) -> Numbers:
-    """The one follow-up of `hcc_tace_seg`: sums of reader 1, chemoembolisation on day 1 (cycles are not known)."""
+    """The one follow-up of `hcc_tace_seg`: sums of reader 1, chemoembolisation on day 1 (more is unknown)."""
     rows = pl.read_csv(SHARED / "hcc_tace_seg" / "reader_measurements.csv")
     rows = rows.filter(
         (pl.col("reader") == 1) & (pl.col("criterion") == "RECIST") & (pl.col("interval_weeks") > 0)
@@ -431,8 +436,8 @@ def main() -> None:
     """Run the checks and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--patients", type=int, default=160)
-    parser.add_argument("--real", type=int, default=200)
-    parser.add_argument("--particles", type=int, default=100)
+    parser.add_argument("--real", type=int, default=215)
+    parser.add_argument("--particles", type=int, default=80)
     parser.add_argument("--only", choices=("simulated", "sysucc", "tace"))
     chosen = parser.parse_args()
     known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
@@ -445,7 +450,71 @@ def main() -> None:
         if chosen.only in {None, name}:
             known[name] = make() | {"particles": chosen.particles}
     RESULTS.write_text(json.dumps(round_all(known), indent=1) + "\n", encoding="utf-8")
-    sys.stdout.write(RESULTS.read_text(encoding="utf-8"))
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(START)
+    after = rest.partition(END)[2]
+    made = tell_tables(json.loads(RESULTS.read_text(encoding="utf-8")))
+    PAGE.write_text(f"{before}{START}\n{made}{END}{after}", encoding="utf-8")
+    sys.stdout.write(made)
+
+
+def tell_tables(known: Numbers) -> str:
+    """Tables of the page."""
+    own, series, tace = known["simulated"], known["sysucc"], known["tace"]
+    lines = [
+        f"**Simulated patients**: {own['with_twin']} of {own['patients']} alive in week 16",
+        "",
+        "| sum of diameters, change since week 16 | n | error | coverage | width | interval score |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for key, told in (("sum", "twin, as shipped"), ("sum_without_drift", "twin, drift off")):
+        for days, scores in own[key].items():
+            weeks = int(days) // 7
+            lines.append(_row(f"{told}, {weeks} weeks on", scores["n"], scores["twin"]))
+            lines.append(
+                _row(f"same baseline, no data ({told[6:]}), {weeks} weeks on", scores["n"], scores["prior"])
+            )
+    lines += [
+        "",
+        "| in a year | events | Brier: twin | no data | all alike | AUC: twin | no data | told and seen |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for key, more in (("chances", ""), ("chances_without_drift", ", drift off")):
+        for quantity, scores in own[key].items():
+            thirds = "; ".join(
+                f"{100 * t['chance']:.0f} % and {100 * t['observed']:.0f} %" for t in scores["thirds"]
+            )
+            brier = (scores["twin"]["brier"], scores["prior"]["brier"], scores["brier_of_mean"])
+            cells = [f"{each:.3f}" for each in brier]
+            cells += [f"{scores[side]['auc']:.2f}" for side in ("twin", "prior")]
+            events = f"{scores['events']} of {scores['n']}"
+            lines.append(f"| {quantity}{more} | {events} | {' | '.join(cells)} | {thirds} |")
+    lines += [
+        "",
+        "**Real series**: the next size from those before it.",
+        "",
+        "| predicted by | n | error | coverage | width | interval score |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    parts = (
+        ("hcc_sysucc_timeseries", series),
+        ("of these, no chemoembolisation at the last visit", series["without_tace_at_last_visit"]),
+        ("of these, chemoembolisation at the last visit", series["with_tace_at_last_visit"]),
+        ("hcc_tace_seg", tace),
+    )
+    for told, scores in parts:
+        lines += [
+            _row(f"{told}: {name}", scores["n"], each)
+            for name, each in scores.items()
+            if isinstance(each, dict) and "width" in each
+        ]
+    return "\n".join([*lines, "", ""])
+
+
+def _row(name: str, n: int, scores: Numbers) -> str:
+    """One row of a table of intervals."""
+    share = f"{100 * scores['coverage']:.0f} %"
+    sizes = f"{scores['width']:.2f} | {scores['interval_score']:.2f}"
+    return f"| {name} | {n} | {scores['mae_log']:.3f} | {share} | {sizes} |"
 
 
 def round_all(value: Any) -> Any:

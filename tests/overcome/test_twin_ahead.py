@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
@@ -90,6 +90,7 @@ def test_a_shift_moves_the_sums() -> None:
     assert made.change[0] == pytest.approx([0.0] * len(HORIZONS), abs=1e-9)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-100, 100), min_size=1, max_size=20), st.floats(0.01, 0.99))
 def test_a_quantile_lies_within_and_does_not_depend_on_order(values: list[float], share: float) -> None:
     own, fair = np.array(values), np.full(len(values), 1 / len(values))
@@ -115,3 +116,11 @@ def test_what_cannot_be_measured_is_not_told() -> None:
     assert told[84.0, "response"] is None
     assert told[84.0, "sum_change_percent"] is None
     assert told[84.0, "death"] is not None
+
+
+def test_growth_is_counted_from_the_smallest_sum() -> None:
+    """50, 30, then 36 mm: a fifth and 6 mm above the smallest in half of the readings, after a response."""
+    sums = [50.0, 30.0] + [36.0] * (len(LOOKS) - 2)
+    made = find_chances(make_seen(sums), np.array([50.0]), NOTHING, noise=QUIET)
+    assert made.progression[0] == pytest.approx([0.5] * len(HORIZONS))
+    assert made.response[0] == pytest.approx([1.0] * len(HORIZONS), abs=0.01)

@@ -43,6 +43,7 @@ def test_two_virtual_patients_weigh_as_bayes_has_it() -> None:
     assert count_effective(weights) == pytest.approx(1 / (0.25**2 + 0.75**2))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e4, 1e4), min_size=1, max_size=30), st.floats(-1e3, 1e3))
 def test_weights_sum_to_one_and_a_constant_changes_nothing(logs: list[float], constant: float) -> None:
     weights = make_weights(np.array(logs))
@@ -56,13 +57,14 @@ def test_impossible_virtual_patients_weigh_nothing_unless_all_are() -> None:
     assert make_weights(np.array([-np.inf, -np.inf])).tolist() == [0.5, 0.5]
 
 
+@settings(deadline=None)
 @given(st.permutations(range(6)))
 def test_weights_go_with_their_virtual_patients(order: list[int]) -> None:
     logs = np.array([0.0, -1.0, -2.0, 0.5, -0.3, -9.0])
     assert make_weights(logs[order]) == pytest.approx(make_weights(logs)[order])
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(-50, 0), min_size=4, max_size=20), st.floats(0.0, 0.9))
 def test_the_next_power_keeps_the_effective_number(logs: list[float], power: float) -> None:
     loglik, wanted = np.array(logs), 0.5 * len(logs)

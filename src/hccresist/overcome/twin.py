@@ -44,11 +44,11 @@ Numbers = NDArray[np.int64]
 Report = Callable[[int, int], None]
 """Told how many steps are done, and of how many."""
 
-PARTICLES: Final = 100
+PARTICLES: Final = 80
 """Virtual patients of each patient."""
 MOST_MEMBERS: Final = 8
 """Sets of typical values that are used of an ensemble, evenly spaced: each makes runs of its own."""
-AHEAD: Final = 50
+AHEAD: Final = 40
 """Virtual patients of each patient that are followed ahead on each course, drawn by weight."""
 LATE_DAYS: Final = 14.0
 """Days before the last data within which a reading stands for the sum on that day."""
@@ -198,6 +198,7 @@ class _Twins:
         self.found: Found = fit_cases(fitter, particles=particles, tell=tell, seed=fitter.seed)
         self.ahead = min(AHEAD, particles)
         fits = self.found.posterior.loglik
+        self.effective: Final = self.found.posterior.effective
         self.solved: Final = [c for c in range(len(self.cases)) if np.isfinite(fits[c]).any()]
 
     def look_ahead(self) -> tuple[Rows, Rows]:
@@ -304,7 +305,7 @@ class _Twins:
             "drugs": course.name,
             "strategy_id": course.strategy_id,
             "day": case.day,
-            "particles": float(min(self.found.posterior.effective[c], self.ahead)),
+            "particles": float(min(self.effective[c], self.ahead)),
         }
         found = Rows()
         for (days, quantity), told in after.items():
@@ -351,12 +352,12 @@ class _Twins:
                     "data": case.describe(),
                     "observations": len([each for each in case.readings if each.day > 0])
                     + (case.new_lesions is not None),
-                    "effective": float(found.posterior.effective[c]),
+                    "effective": float(self.effective[c]),
                     "prior_effective": float(found.direct[c]),
                     "indistinct": tell_indistinct(),
                     "notes": tell_fit(
                         case,
-                        effective=float(found.posterior.effective[c]),
+                        effective=float(self.effective[c]),
                         power=float(found.power[c]),
                         shares=(shares[0], shares[1]),
                         left=self.plans[c].left,

@@ -85,11 +85,14 @@ def find_chances(seen: Array, base: Array, drift: Drift, *, noise: Array) -> Cha
     alive = np.exp(-(seen[:, :, _PLACE["death"]] - seen[:, :1, _PLACE["death"]]))
     none_new = np.exp(-(seen[:, :, _PLACE["new"]] - seen[:, :1, _PLACE["new"]]))
     start = np.maximum(base, SEEN_MM)[:, None]
-    spread = np.sqrt(drift.variance + drift.error.pace * np.array(LOOKS) + drift.error.noise**2)
-    nadir = np.minimum.accumulate(np.concatenate([start, total[:, 1:]], axis=1), axis=1)
+    days, noise_variance = np.array(LOOKS), drift.error.noise**2
+    spread = np.sqrt(drift.variance + drift.error.pace * days + noise_variance)
+    lowest = _find_lowest(np.concatenate([start, total[:, 1:]], axis=1))
+    nadir = np.where(lowest == 0, start, np.take_along_axis(total, lowest, axis=1))
+    since = np.sqrt(drift.error.pace * (days - days[lowest]) + 2.0 * noise_variance)
     excess = np.log(total / nadir) - np.log(np.maximum(_GROWTH, 1.0 + _GROWTH_MM / nadir))
     excess[:, 0] = -np.inf
-    grown = np.maximum.accumulate(excess / spread, axis=1)
+    grown = np.maximum.accumulate(excess / np.where(lowest == 0, spread, since), axis=1)
     shrunk = np.log(_RESPONSE) - np.log(total / start)
     shrunk[:, 0] = -np.inf
     shrunk = np.where(grown > 0, -np.inf, shrunk / spread)
@@ -100,6 +103,13 @@ def find_chances(seen: Array, base: Array, drift: Drift, *, noise: Array) -> Cha
         death=1.0 - alive[:, at],
         change=100.0 * np.expm1(np.log(total[:, at] / start) + spread[at] * noise),
     )
+
+
+def _find_lowest(values: Array) -> NDArray[np.int64]:
+    """Find where the smallest value so far lies; shape as that of the values."""
+    low = np.minimum.accumulate(values, axis=1)
+    fresh = np.where(values <= low, np.arange(values.shape[1]), 0)
+    return np.maximum.accumulate(fresh, axis=1)
 
 
 def find_quantile(values: Array, weights: Array, share: float) -> float:
