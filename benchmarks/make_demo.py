@@ -38,7 +38,6 @@ import csv
 import json
 import sys
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -86,17 +85,10 @@ Row = dict[str, Any]
 
 def find_centre() -> dict[str, float]:
     """Typical values in the middle of the shipped ensemble; none where no ensemble is shipped."""
-    if find_spec("hccresist.overcome.ensemble_file") is None:
-        return {}
-    from hccresist.overcome.ensemble_file import read_ensemble  # noqa: PLC0415
+    from hccresist.overcome.ensemble_file import find_ensemble  # noqa: PLC0415
 
-    members = read_ensemble().members
-    found = dict[str, float]()
-    for name in sorted({name for member in members for name in member}):
-        values = np.array([member[name] for member in members])
-        middle = np.exp(np.log(values).mean()) if (values > 0).all() else values.mean()
-        found[name] = float(f"{middle:.6g}")
-    return found
+    ensemble = find_ensemble()
+    return {} if ensemble is None else dict(ensemble.centre)
 
 
 def simulate() -> dict[str, pl.DataFrame]:
@@ -294,7 +286,6 @@ class Clinic:
             ecog=given["ecog"],
             vascular_invasion=given["vascular_invasion"],
             extrahepatic_spread=given["extrahepatic_spread"],
-            weight_kg=None if self.rng.random() < 0.05 else given["weight_kg"],
             centre=self.centre,
         )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import re
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from hccresist.assess.patterns import DEFINITIONS
 from hccresist.cli import main
 from hccresist.demo import copy_demo, open_demo_folder, read_demo
 from hccresist.errors import ConfigError
@@ -92,26 +95,51 @@ def test_no_event_lies_after_the_end_of_follow_up(demo) -> None:
         assert late.is_empty(), name
 
 
-def test_the_tutorial_says_what_the_demo_says(tmp_path, capsys) -> None:
-    out = tmp_path / "out"
-    with open_demo_folder() as folder:
+@pytest.fixture(scope="module")
+def assessed(tmp_path_factory) -> tuple[dict[str, pl.DataFrame], list[str]]:
+    """Tables of the demo's assessment, and what the screen said."""
+    out, screen = tmp_path_factory.mktemp("demo") / "out", io.StringIO()
+    with open_demo_folder() as folder, contextlib.redirect_stdout(screen):
         assert main(["assess", str(folder), "--out", str(out)]) == 0
-    printed = capsys.readouterr().out.splitlines()
+    return {
+        path.stem: pl.read_parquet(path) for path in out.glob("*.parquet")
+    }, screen.getvalue().splitlines()
+
+
+def test_the_tutorial_says_what_the_demo_says(assessed) -> None:
+    tables, printed = assessed
     tutorial = (SCRIPT.parents[1] / "docs" / "tutorial.md").read_text(encoding="utf-8")
     shown = [line for line in tutorial.splitlines() if "/60  " in line]
     assert len(shown) == 6
     assert set(shown) <= set(printed)
-    (named,) = set(re.findall(r"\*\*(HCC-\d{4})\*\*", tutorial))
-    points = pl.read_parquet(out / "timepoints.parquet").filter(patient_id=named).sort("day")
-    plain, waiting = (points.filter(reader="central", criterion=name) for name in ("recist11", "irecist"))
-    day = waiting.filter(overall="iUPD")["day"][0]
-    assert f"day {day:g}" in tutorial
-    assert plain.filter(day=day)["overall"].to_list() == ["PD"]
-    after = set(waiting.filter(pl.col("day") > day)["overall"])
-    assert "iSD" in after
-    assert "iCPD" not in after
-    other = points.filter(reader="investigator", criterion="recist11", day=day)
-    assert other["overall"].to_list() == ["SD"]
+    found = re.search(r"\*\*(HCC-\d{4})\*\*\. On day (\d+) both readers", tutorial)
+    assert found is not None
+    points = tables["timepoints"].filter(patient_id=found[1]).sort("day")
+    day = float(found[2])
+    for reader in ("central", "investigator"):
+        own = points.filter(reader=reader)
+        for criterion, verdict in (("recist11", "PD"), ("irecist", "iUPD")):
+            visit = own.filter(criterion=criterion, day=day).row(0, named=True)
+            assert (visit["overall"], visit["rule"]) == (verdict, "PD-NEW-LESION")
+        assert own.filter(criterion="irecist")["overall"][-1] == "iPR"
+    best = tables["best_response"].pivot("reader", index=["patient_id", "criterion"], values="best")
+    assert best.filter(pl.col("central") != pl.col("investigator")).height > 0
+
+
+def test_it_shows_what_it_is_there_to_show(assessed) -> None:
+    tables, _ = assessed
+    met = tables["pattern_rates"].filter(pl.col("met") > 0)["definition"]
+    family = {name: item.family for name, item in DEFINITIONS.items()}
+    assert {"hyperprogression", "pseudoprogression"} <= {family[name] for name in met}
+    for reader in ("central", "investigator"):
+        best = (
+            tables["best_response"]
+            .filter(reader=reader)
+            .pivot("criterion", index="patient_id", values="best")
+        )
+        responds = {name: pl.col(name).is_in(["CR", "PR"]) for name in ("recist11", "mrecist")}
+        assert best.filter(responds["mrecist"] & ~responds["recist11"]).height > 0
+    assert (tables["timepoints"]["rule"] == "PD-NEW-LESION").any()
 
 
 def test_explain_finds_the_handles_that_are_on_better_than_chance(demo) -> None:

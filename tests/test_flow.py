@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import polars as pl
@@ -127,10 +128,11 @@ def test_the_manifest_holds_nothing_of_host_or_time(demo_run) -> None:
 def test_attrition_ends_with_the_patients_that_can_be_evaluated(demo_run) -> None:
     manifest = read_manifest(demo_run)
     baselines = pl.read_parquet(demo_run / "baselines.parquet")
-    for criterion in ("recist11", "mrecist", "irecist"):
-        steps = [step for step in manifest["attrition"] if step["criterion"] == criterion]
+    for criterion, reader in product(("recist11", "mrecist", "irecist"), ("central", "investigator")):
+        own = {"criterion": criterion, "reader": reader}
+        steps = [step for step in manifest["attrition"] if step.items() >= own.items()]
         assert steps[0]["patients"] == 60
-        left = baselines.filter(pl.col("criterion") == criterion)["evaluable"].sum()
+        left = baselines.filter(**own)["evaluable"].sum()
         assert steps[-1]["patients"] == left
         assert sum(step["lost"] for step in steps) == 60 - left
 
@@ -305,6 +307,11 @@ def test_a_twin_that_fails_leaves_the_strategies_as_they_were(tmp_path, monkeypa
     assert table.height
     assert table["simulated_gain"].null_count() == table.height
     assert not (tmp_path / "out" / "outlook.csv").exists()
+
+
+def test_more_patients_than_twins_are_made_of_unasked_are_told(tmp_path) -> None:
+    result = run_study(treated_study(), out=tmp_path / "out", closer=False, twin=TwinOptions(most=1))
+    assert result.manifest["skipped"]["twin"].startswith("the study has 2 patients; of more than 1 twins")
 
 
 @pytest.mark.parametrize("particles", [0, 19, 1_000_000])
