@@ -15,9 +15,10 @@ import pytest
 
 from hccresist import cli
 from hccresist.cli import main
-from hccresist.cli_run import ALL_STAGES
+from hccresist.cli_run import ALL_STAGES, list_wanted
 from hccresist.demo import copy_demo
 from hccresist.errors import ComputationError
+from hccresist.options import MOST_TWINS, TwinOptions
 from hccresist.stages import STAGES
 
 ENVIRONMENT = {**os.environ, "NO_COLOR": "1", "COLUMNS": "100", "PYTHONWARNINGS": "error"}
@@ -324,7 +325,7 @@ def test_an_unexpected_error_names_a_log_with_the_traceback(monkeypatch, capsys,
 
 def test_a_failed_stage_is_exit_code_3_and_the_rest_is_written(study, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.setattr("hccresist.steps.render", lambda *_: 1 / 0)
-    assert main(["run", str(study), "--out", str(tmp_path / "out")]) == 3
+    assert main(["run", str(study), "--out", str(tmp_path / "out"), "--no-twin"]) == 3
     captured = capsys.readouterr()
     assert "stage report failed: ZeroDivisionError" in captured.err
     assert (tmp_path / "out" / "events.csv").is_file()
@@ -393,3 +394,18 @@ def test_a_study_without_omics_has_no_strategies_and_says_why(tmp_path, capsys) 
 
 def test_a_whole_run_has_every_stage_of_the_flow() -> None:
     assert ALL_STAGES == STAGES
+    assert list_wanted() == list_wanted(twin=True) == STAGES
+    assert list_wanted(twin=False) == tuple(stage for stage in STAGES if stage != "twin")
+
+
+def test_too_few_virtual_patients_are_wrong_usage(study, tmp_path, capsys) -> None:
+    for command in ("run", "overcome"):
+        assert main([command, str(study), "--out", str(tmp_path / "out"), "--particles", "3"]) == 2
+        assert "particles is 3; it must be from 20" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_large_cohorts_have_twins_only_where_they_are_asked_for() -> None:
+    assert TwinOptions().explain_skip(MOST_TWINS) == ""
+    assert "if asked for (--twin)" in TwinOptions().explain_skip(MOST_TWINS + 1)
+    assert TwinOptions(most=None).explain_skip(10_000) == ""

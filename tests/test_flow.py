@@ -295,6 +295,23 @@ def test_strategies_are_ranked_anew_with_what_the_twins_gain(tmp_path, monkeypat
     assert read_manifest(tmp_path / "out")["stages"][4] == {"name": "twin", "status": "done", "reason": ""}
 
 
+def test_a_run_with_twins_gives_the_same_bytes_again(tmp_path) -> None:
+    twin, stages = TwinOptions(particles=20), ["assess", "outcomes", "explain", "overcome", "twin"]
+    for name in ("one", "two"):
+        result = run_study(
+            treated_study(), out=tmp_path / name, stages=stages, closer=False, formats=["csv"], twin=twin
+        )
+        assert result.failed == ()
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    outlook = pl.read_csv(tmp_path / "one" / "outlook.csv")
+    assert set(outlook["patient_id"]) == {"A", "B"}
+    present = outlook.filter(pl.col("role") == "present")
+    assert set(present["drugs"]) == {"sorafenib"}
+    assert present.filter(pl.col("quantity") == "death")["value"].is_between(0, 1).all()
+    assert result.manifest["options"]["parameters"].startswith("parameters")
+    assert result.manifest["seed"] == 0
+
+
 def test_a_twin_that_fails_leaves_the_strategies_as_they_were(tmp_path, monkeypatch) -> None:
     def fail(*_: object, **__: object) -> None:
         msg = "no virtual patient fits"
@@ -311,7 +328,7 @@ def test_a_twin_that_fails_leaves_the_strategies_as_they_were(tmp_path, monkeypa
 
 def test_more_patients_than_twins_are_made_of_unasked_are_told(tmp_path) -> None:
     result = run_study(treated_study(), out=tmp_path / "out", closer=False, twin=TwinOptions(most=1))
-    assert result.manifest["skipped"]["twin"].startswith("the study has 2 patients; of more than 1 twins")
+    assert result.manifest["skipped"]["twin"].startswith("the study has 2 patients; more than 1")
 
 
 @pytest.mark.parametrize("particles", [0, 19, 1_000_000])

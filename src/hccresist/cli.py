@@ -189,7 +189,7 @@ def run(
     landmark: Annotated[float | None, Parameter(show_default=False)] = None,
     sensitivity: Flag = False,
     closer: Closer = True,
-    twin: Twin = True,
+    twin: Twin = None,
     particles: Particles = None,
     quiet: Quiet = False,
 ) -> int:
@@ -217,7 +217,8 @@ def run(
         Take the closer look too: resistance, growth, patterns, markers, robustness, audit. Skipped where
         a study is so large that it is read in pieces.
     twin
-        Look ahead with virtual patients like each patient (research only; minutes for a large cohort).
+        Look ahead with virtual patients like each patient (research only; seconds each). Done unasked for
+        up to 200 patients.
     particles
         Virtual patients of each patient, instead of 100.
     quiet
@@ -232,6 +233,7 @@ def run(
         landmark_days=landmark,
         sensitivity=sensitivity,
         closer=closer,
+        twin=twin,
         particles=particles,
     )
     return run_request(study, out, request, quiet=quiet)
@@ -243,7 +245,7 @@ def demo(
     out: Out = Path("hccresist-demo"),
     cases: Flag = False,
     save_study: Annotated[Path | None, Parameter(show_default=False)] = None,
-    twin: Twin = True,
+    twin: Twin = None,
     quiet: Quiet = False,
 ) -> int:
     """Run the bundled example, 60 simulated patients, to a finished report.

@@ -34,7 +34,7 @@ def overcome(
     policy: Settings = None,
     line: Line = None,
     formats: str = "parquet,csv",
-    twin: Twin = True,
+    twin: Twin = None,
     particles: Particles = None,
     quiet: Quiet = False,
 ) -> int:
@@ -68,7 +68,8 @@ def overcome(
     formats
         File formats of the tables: parquet, csv or both.
     twin
-        Look ahead with virtual patients like each patient (research only; minutes for a large cohort).
+        Look ahead with virtual patients like each patient (research only; seconds each). Done unasked for
+        up to 200 patients.
     particles
         Virtual patients of each patient, instead of 100.
     quiet
@@ -88,6 +89,7 @@ def overcome(
         line=line,
         formats=formats,
         omics=omics,
+        twin=twin,
         particles=particles,
     )
     return run_request(study, out, request, quiet=quiet)

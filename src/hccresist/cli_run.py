@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,7 +12,7 @@ from cyclopts import Parameter
 
 from hccresist.errors import ConfigError
 from hccresist.failures import FAILED, FINE, UsageError
-from hccresist.options import OmicsOptions, TwinOptions
+from hccresist.options import MOST_TWINS, OmicsOptions, TwinOptions
 
 if TYPE_CHECKING:
     from hccresist.flow import RunResult
@@ -32,7 +32,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="", show_default=False)
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 GeneSets = Annotated[list[Path] | None, Parameter(name="--gmt", negative="", show_default=False)]
 
-Twin = Annotated[bool, Parameter(name="--twin", negative="--no-twin", show_default=False)]
+Twin = Annotated[bool | None, Parameter(name="--twin", negative="--no-twin", show_default=False)]
 Particles = Annotated[int | None, Parameter(name="--particles", show_default=False)]
 
 ALL_STAGES: Final = ("assess", "outcomes", "explain", "overcome", "twin", "report")
@@ -52,12 +52,13 @@ class Request:
     sensitivity: bool = False
     closer: bool = True
     omics: OmicsOptions = field(default_factory=OmicsOptions)
+    twin: bool | None = None
     particles: int | None = None
 
 
-def list_wanted(*, twin: bool) -> tuple[str, ...]:
-    """Return the stages of a whole run, with or without the twins."""
-    return tuple(stage for stage in ALL_STAGES if twin or stage != "twin")
+def list_wanted(*, twin: bool | None = None) -> tuple[str, ...]:
+    """Return the stages of a whole run, with the twins unless they are not wanted."""
+    return tuple(stage for stage in ALL_STAGES if twin is not False or stage != "twin")
 
 
 def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
@@ -82,7 +83,8 @@ def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
         )
         check_criteria(path, criteria or ())
         check_omics(request.omics)
-        TwinOptions(particles=request.particles).check()
+        twins = TwinOptions(particles=request.particles, most=None if request.twin else MOST_TWINS)
+        twins.check()
     with screen.show_progress(quiet=quiet) as (progress, report):
         policies = read_policies(path, request.policy) if request.policy else None
         reports = is_sr_folder(path)
@@ -102,7 +104,7 @@ def run_request(path: Path, out: Path, request: Request, *, quiet: bool) -> int:
             closer=request.closer,
             sensitivity=request.sensitivity,
             omics=request.omics,
-            twin=TwinOptions(particles=request.particles, report=report),
+            twin=replace(twins, report=report),
             progress=progress,
         )
     return _finish(result, quiet=quiet)

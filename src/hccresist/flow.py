@@ -286,6 +286,8 @@ class _Run:
         """Write what virtual patients like each patient do next; rank strategies with what they gain."""
         if len(self.pieces) > 1:
             self._skip("twin", "the study came in pieces; the twin needs it whole")
+        elif self.done("twin") and (reason := self.twinning.explain_skip(self.study().patients.height)):
+            self._skip("twin", reason)
         study, made = self.study(), self.tables()
         outlook = self._attempt("twin", lambda: steps.make_outlook(study, made, self.twinning))
         if outlook is not None:

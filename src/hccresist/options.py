@@ -12,6 +12,8 @@ from hccresist.errors import ConfigError
 LEAST_PARTICLES: Final = 20
 """Virtual patients below which 90 % limits say nothing."""
 MOST_PARTICLES: Final = 100_000
+MOST_TWINS: Final = 200
+"""Patients up to whom twins are made unasked: each takes a second or more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +64,25 @@ class TwinOptions:
     ----------
     particles
         Virtual patients of each patient, at least `LEAST_PARTICLES`; the default of the twin if not given.
+    most
+        Patients up to whom twins are made; none: however many.
     report
         Told how many steps are done, and of how many.
     """
 
     particles: int | None = None
+    most: int | None = MOST_TWINS
     report: Callable[[int, int], None] | None = None
 
     def record(self) -> dict[str, object]:
         """Return what was asked for, where anything was."""
         return {} if self.particles is None else {"particles": self.particles}
+
+    def explain_skip(self, patients: int) -> str:
+        """Return why no twin is made of so many patients, or an empty text."""
+        if self.most is None or patients <= self.most:
+            return ""
+        return f"the study has {patients:,} patients; more than {self.most} have twins if asked for (--twin)"
 
     def check(self) -> None:
         """Check the number of virtual patients.
