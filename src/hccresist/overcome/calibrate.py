@@ -2,7 +2,8 @@
 
 Every published number of use ``fit`` is simulated with each member of an ensemble of parameter sets, all on
 the same virtual patients (common random numbers), read by the same *assess* and *outcomes* as a real study;
-then the ensemble takes in part of the data (`inversion`), until all is taken in. No trial has a parameter.
+then the ensemble takes in part of the data (`inversion`), until all is taken in. What it found is polished on
+other patients (`calibrate_emulator`). No trial has a parameter.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from hccresist.overcome.calibrate_data import (
     read_fitted,
     to_scale,
 )
+from hccresist.overcome.calibrate_emulator import Emulator, find_posterior, fit_emulator
 from hccresist.overcome.calibrate_run import Work, make_outputs, run_all
 from hccresist.overcome.inversion import Step, contraction, draw_prior, update
 
@@ -40,6 +42,9 @@ LEAST_STEP: Final = 0.2
 """Share of the data that a step takes in at least: five steps at most."""
 PRESENT: Final = 0.5
 """Share of the targets that a member must give to be used; what it lacks is taken from the others' mean."""
+POLISHES: Final = 3
+"""Runs after the inversion, each member on patients of its own: of the inversion's ensemble, then of the
+posterior of an emulator of all runs so far, and of that once more (`calibrate_emulator` says why)."""
 EVENTS_SPREAD: Final = 1.3
 """Standard deviation of the logarithm of a simulated median, times the square root of the patients (of an
 exponential time with nearly all events)."""
@@ -52,11 +57,11 @@ class Calibration:
     Attributes
     ----------
     finished
-        Whether all data are taken in and the last ensemble was run.
+        Whether all data are taken in, and the last ensemble was polished and run.
     members
         Parameter sets on the scale of the fit; shape = (members, parameters).
     outputs
-        What they give, on the scale of the fit; shape = (members, targets).
+        What they give, each on patients of its own, on the scale of the fit; shape = (members, targets).
     targets
         What was fitted.
     steps
@@ -112,27 +117,78 @@ def calibrate(
     stop = None if minutes is None else time.monotonic() + 60.0 * minutes
     until = (lambda: time.monotonic() > stop) if stop is not None else None
     data, error = centre_of(given), error_of(given, patients)
-    step = _start(out, prior, members, seed)
+    state = _start(out, prior, members, seed)
     while True:
-        folder = out / f"step_{step.number:02d}"
+        step = state.step
         sets = [name_values(member) for member in step.members]
-        rows = run_all(work, sets, folder, until=until, threads=threads, report=report)
+        own = own_patients(state.polish, members)
+        rows = run_all(
+            work, sets, _folder(out, step), replicates=own, until=until, threads=threads, report=report
+        )
         if rows is None:
             nothing = np.zeros((0, len(given)))
             return Calibration(
                 finished=False, members=step.members, outputs=nothing, targets=given, steps=step.number
             )
         outputs = make_outputs(work, rows, members)
-        if step.time >= 1.0 or step.number >= iterations:
+        if state.polish >= POLISHES:
             return Calibration(
-                finished=step.time >= 1.0,
-                members=step.members,
-                outputs=outputs,
-                targets=given,
-                steps=step.number,
+                finished=True, members=step.members, outputs=outputs, targets=given, steps=step.number
             )
-        step = update(step, fill(outputs), data=data, error=error, least=LEAST_STEP, seed=seed)
-        _write_step(out, step)
+        if step.time < 1.0 and step.number < iterations:
+            moved = update(step, fill(outputs), data=data, error=error, least=LEAST_STEP, seed=seed)
+            state = State(moved, 0)
+        elif state.polish == 0:  # the same members once more, each on patients of its own
+            state = State(Step(step.members, step.time, step.number + 1), 1)
+        else:
+            emulator = emulate(out, work, near=step.members)
+            drawn = find_posterior(emulator, data, error_of(given, None), members=members, seed=seed)
+            state = State(Step(drawn, step.time, step.number + 1), state.polish + 1)
+        state = _write_step(out, state)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a calibration stands on disk: the step, and how often it was polished."""
+
+    step: Step
+    polish: int
+
+
+def own_patients(polish: int, members: int) -> list[int]:
+    """Numbers of the pools of the members: the common one during inversion, one each while polishing."""
+    return [0] * members if polish == 0 else [(polish - 1) * members + 1 + k for k in range(members)]
+
+
+def _folder(out: Path, step: Step) -> Path:
+    return out / f"step_{step.number:02d}"
+
+
+def emulate(out: Path, work: Work, *, near: Array) -> Emulator:
+    """Fit an emulator to all finished runs of a calibration."""
+    prior = read_fitted()
+    points, values, common = list[Array](), list[Array](), list[Array]()
+    for file in sorted(out.glob("step_*.csv")):
+        state = _read_step(file)
+        chunks = sorted(_folder(out, state.step).glob("*.parquet"))
+        rows = pl.concat(pl.read_parquet(chunk) for chunk in chunks) if chunks else None
+        count = len(state.step.members)
+        if rows is None or rows["member"].n_unique() < count:
+            continue
+        outputs = fill(make_outputs(work, rows, count))
+        good = np.isfinite(outputs).all(axis=1)
+        points.append(state.step.members[good])
+        values.append(outputs[good])
+        common.append(np.full(int(good.sum()), float(state.polish == 0)))
+    centre, spread = (np.array([getattr(fitted, part) for fitted in prior]) for part in ("centre", "spread"))
+    return fit_emulator(
+        np.concatenate(points),
+        np.concatenate(values),
+        centre=centre,
+        spread=spread,
+        near=near,
+        common=np.concatenate(common),
+    )
 
 
 def choose_targets(leave_out: str | None = None) -> tuple[Target, ...]:
@@ -170,11 +226,18 @@ def sampling_of(targets: tuple[Target, ...], patients: int) -> Array:
     return found
 
 
-def error_of(targets: tuple[Target, ...], patients: int) -> Array:
-    """Give the standard deviation of published less simulated values: samplings, and `DISCREPANCY`."""
+def error_of(targets: tuple[Target, ...], patients: int | None) -> Array:
+    """Give the standard deviation of published less simulated values: samplings, and `DISCREPANCY`.
+
+    Parameters
+    ----------
+    patients
+        Patients an arm of the simulation; none where its chance is averaged out.
+    """
     own = np.array([target.error for target in targets])
     model = np.array([DISCREPANCY[target.family] for target in targets])
-    return np.sqrt(own**2 + model**2 + sampling_of(targets, patients) ** 2)
+    chance = sampling_of(targets, patients) if patients else np.zeros(len(targets))
+    return np.sqrt(own**2 + model**2 + chance**2)
 
 
 def fill(outputs: Array) -> Array:
@@ -203,25 +266,34 @@ def _claim(out: Path, settings: Mapping[str, object]) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _start(out: Path, prior: tuple[Fitted, ...], members: int, seed: int) -> Step:
+def _start(out: Path, prior: tuple[Fitted, ...], members: int, seed: int) -> State:
     """Read the last step of an interrupted calibration, or draw the prior."""
     files = sorted(out.glob("step_*.csv"))
     if files:
-        table = pl.read_csv(files[-1])
-        number = int(files[-1].stem.removeprefix("step_"))
-        return Step(table.drop("time").to_numpy(), float(table["time"][0]), number)
+        return _read_step(files[-1])
     centre, spread = (np.array([getattr(fitted, part) for fitted in prior]) for part in ("centre", "spread"))
-    step = draw_prior(centre, spread, members=members, seed=seed)
-    _write_step(out, step)
-    return step
+    state = State(draw_prior(centre, spread, members=members, seed=seed), 0)
+    return _write_step(out, state)
 
 
-def _write_step(out: Path, step: Step) -> None:
+def _read_step(file: Path) -> State:
+    table = pl.read_csv(file)
+    members = table.drop("time", "polish").to_numpy()
+    number = int(file.stem.removeprefix("step_"))
+    return State(Step(members, float(table["time"][0]), number), int(table["polish"][0]))
+
+
+def _write_step(out: Path, state: State) -> State:
+    """Write a step, and give it as it is read again: an interrupted run goes on with the same numbers."""
     names = [fitted.name for fitted in read_fitted()]
-    table = pl.DataFrame(step.members, schema=names, orient="row").with_columns(time=pl.lit(step.time))
+    table = pl.DataFrame(state.step.members, schema=names, orient="row").with_columns(
+        time=pl.lit(state.step.time), polish=pl.lit(state.polish)
+    )
     half = out / "step.half"
     table.write_csv(half)
-    half.replace(out / f"step_{step.number:02d}.csv")
+    file = out / f"step_{state.step.number:02d}.csv"
+    half.replace(file)
+    return _read_step(file)
 
 
 def describe_parameters(members: Array) -> pl.DataFrame:

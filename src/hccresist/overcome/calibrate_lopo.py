@@ -1,9 +1,7 @@
-"""Out of sample: each programme predicted by an ensemble that has not seen its trials.
+"""Weights of members that leave a programme's trials out, smoothed by Pareto (PSIS).
 
-First by weights: members are weighted by one over the likelihood of the programme's numbers, smoothed by
-Pareto (PSIS). Where the weights are too uneven to be trusted (Pareto k of 0.7 or more), by a refit: of a
-linear emulator of all runs of the calibration (posterior of a linear Gaussian model, exact), or by a full
-calibration without the programme (`calibrate(leave_out=...)`), where one was made.
+Members are weighted by one over the likelihood of the programme's numbers; Pareto k says whether the weights
+are too uneven to be trusted.
 
 References
 ----------
@@ -15,7 +13,6 @@ Pareto distribution. Technometrics 2009;51:316. doi:10.1198/tech.2009.08017
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -108,80 +105,3 @@ def leave_out_weights(outputs: Array, data: Array, error: Array, left: Sequence[
     places = list(left)
     misfit = (outputs[:, places] - data[places]) / error[places]
     return smooth_weights(0.5 * (misfit**2).sum(axis=1))
-
-
-@dataclass(frozen=True)
-class Emulator:
-    """Outputs as a linear function of parameters, with what it leaves unexplained.
-
-    Attributes
-    ----------
-    centre, spread
-        Mean and standard deviation of the prior of parameters.
-    base, slope
-        Outputs at the prior's mean; change with each parameter (per standard deviation of its prior).
-    rest
-        Standard deviation of what is left, by leave-one-out of the fitting points.
-    """
-
-    centre: Array
-    spread: Array
-    base: Array
-    slope: Array
-    rest: Array
-
-
-def fit_emulator(members: Array, outputs: Array, centre: Array, spread: Array, *, near: Array) -> Emulator:
-    """Fit an emulator to all runs, by ridge regression; those near the present ensemble weigh most.
-
-    Parameters
-    ----------
-    members, outputs
-        Parameters and outputs of all runs; shapes = (runs, parameters), (runs, targets).
-    centre, spread
-        Prior of the parameters.
-    near
-        Present ensemble; shape = (members, parameters).
-    """
-    scaled = (members - centre) / spread
-    about = (near.mean(axis=0) - centre) / spread
-    away = ((scaled - about) ** 2).mean(axis=1)
-    weight = np.sqrt(1.0 / (1.0 + away))
-    design = np.concatenate([np.ones((len(scaled), 1)), scaled], axis=1) * weight[:, None]
-    wanted = outputs * weight[:, None]
-    best: tuple[float, Array, Array] | None = None
-    for ridge in (0.3, 1.0, 3.0, 10.0, 30.0):
-        penalty = ridge * np.eye(design.shape[1])
-        penalty[0, 0] = 0.0
-        inverse = np.linalg.inv(design.T @ design + penalty)
-        leverage = np.einsum("ij,jk,ik->i", design, inverse, design)
-        coefficients = inverse @ design.T @ wanted
-        left = (wanted - design @ coefficients) / (1.0 - leverage)[:, None] / weight[:, None]
-        rest = np.sqrt((weight[:, None] ** 2 * left**2).sum(axis=0) / (weight**2).sum())
-        if best is None or float((rest**2).sum()) < best[0]:
-            best = (float((rest**2).sum()), coefficients, rest)
-    assert best is not None
-    _, coefficients, rest = best
-    return Emulator(centre, spread, coefficients[0], coefficients[1:], rest)
-
-
-def refit(
-    emulator: Emulator, data: Array, error: Array, used: Sequence[int], *, members: int, seed: int = 0
-) -> tuple[Array, Array]:
-    """Find the posterior of a linear Gaussian model from some of the numbers.
-
-    Returns
-    -------
-    tuple
-        Draws of parameters and what the emulator gives for them; shapes = (members, parameters),
-        (members, targets).
-    """
-    places = list(used)
-    precision = 1.0 / (error[places] ** 2 + emulator.rest[places] ** 2)
-    slope = emulator.slope[:, places]
-    inverse = np.linalg.inv(np.eye(len(emulator.centre)) + (slope * precision) @ slope.T)
-    mean = inverse @ (slope * precision) @ (data[places] - emulator.base[places])
-    rng = np.random.default_rng([seed, 77])
-    root = np.linalg.cholesky((inverse + inverse.T) / 2.0)
-    scaled = mean + rng.standard_normal((members, len(mean))) @ root.T
-    return emulator.centre + emulator.spread * scaled, emulator.base + scaled @ emulator.slope

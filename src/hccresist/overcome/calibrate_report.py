@@ -11,28 +11,21 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hccresist.overcome.calibrate import (
+    POLISHES,
     Calibration,
     centre_of,
     describe_parameters,
+    emulate,
     error_of,
-    fill,
 )
-from hccresist.overcome.calibrate_data import Target, name_values, read_fitted
-from hccresist.overcome.calibrate_lopo import (
-    MOST_K,
-    Emulator,
-    fit_emulator,
-    leave_out_weights,
-    refit,
-)
-from hccresist.overcome.calibrate_run import Report, Work, make_outputs, run_all
+from hccresist.overcome.calibrate_data import Target, name_values
+from hccresist.overcome.calibrate_emulator import Emulator, find_posterior
+from hccresist.overcome.calibrate_lopo import MOST_K, leave_out_weights
+from hccresist.overcome.calibrate_run import Work, make_outputs, run_all
 from hccresist.overcome.calibrate_scores import make_fit_table, predict_by_class, predict_targets
 from hccresist.overcome.ensemble_file import write_ensemble
 
 Array = NDArray[np.float64]
-
-FINAL = "final"
-"""Folder of the last runs, each member on patients of its own."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +50,12 @@ class Fit:
     parameters: pl.DataFrame
 
 
-def finish(
-    out: Path,
-    done: Calibration,
-    *,
-    patients: int,
-    seed: int,
-    threads: int | None = None,
-    report: Report | None = None,
-) -> Fit:
-    """Run each member once more on patients of its own, and write all that a calibration leaves.
+def finish(out: Path, done: Calibration, *, patients: int, seed: int) -> Fit:
+    """Write all that a calibration leaves, into the folder ``shipped``.
 
-    Written into the folder: ``ensemble.csv``, ``calibration.json``, ``fit.csv``, ``out_of_sample.csv``,
-    ``parameters.csv``.
+    Files: ``ensemble.csv``, ``calibration.json``, ``fit.csv``, ``fit_bare.csv``, ``out_of_sample.csv``,
+    ``parameters.csv``. A full calibration without a programme that lies in ``without_PROGRAMME`` is what
+    predicts that programme out of sample.
 
     Parameters
     ----------
@@ -78,13 +64,8 @@ def finish(
     patients, seed
         As the calibration had them.
     """
-    work = Work(done.targets, patients, seed=seed)
-    sets = [name_values(member) for member in done.members]
-    own = list(range(1, len(sets) + 1))
-    rows = run_all(work, sets, out / FINAL, replicates=own, threads=threads, report=report)
-    assert rows is not None
-    centre = np.nanmean(make_outputs(work, rows, len(sets)), axis=0)
-    fit = make_fit(out, done, centre, patients=patients)
+    fit = make_fit(out, done, patients=patients)
+    sets = tuple(name_values(member) for member in done.members)
     facts = {
         "members": len(sets),
         "patients": patients,
@@ -94,7 +75,7 @@ def finish(
         "at_prior": fit.parameters.filter(pl.col("label") != "fitted")["name"].to_list(),
     }
     shipped = out / "shipped"
-    write_ensemble(shipped, tuple(sets), facts)
+    write_ensemble(shipped, sets, facts)
     for name, table in (
         ("fit", fit.table),
         ("fit_bare", fit.bare),
@@ -109,36 +90,44 @@ def _round(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.selectors.float().round_sig_figs(4))
 
 
-def make_fit(out: Path, done: Calibration, centre: Array, *, patients: int) -> Fit:
-    """Predict all targets in sample and out of sample."""
-    targets, members = done.targets, fill(done.outputs)
+def make_fit(out: Path, done: Calibration, *, patients: int) -> Fit:
+    """Predict all targets in sample and out of sample.
+
+    The middle of a prediction is the mean over the members, each on patients of its own; how members differ
+    by their parameters comes from the emulator, which is free of the chance of patients.
+    """
+    targets = done.targets
+    emulator = emulate(out, Work(targets, patients), near=done.members)
+    centre, members = np.nanmean(done.outputs, axis=0), emulator.give(done.members)
     naive = predict_by_class(targets)
     found = predict_targets(targets, centre, members)
     bare = predict_targets(targets, centre, members, discrepancy=False)
     return Fit(
         make_fit_table(targets, found, naive),
         make_fit_table(targets, bare, naive),
-        predict_left_out(out, done, centre, patients=patients),
+        predict_left_out(out, done, emulator, centre),
         describe_parameters(done.members),
     )
 
 
-def predict_left_out(out: Path, done: Calibration, centre: Array, *, patients: int) -> pl.DataFrame:
+def predict_left_out(out: Path, done: Calibration, emulator: Emulator, centre: Array) -> pl.DataFrame:
     """Predict each programme by what is fitted to the others."""
-    targets, members = done.targets, fill(done.outputs)
-    data, error = centre_of(targets), error_of(targets, patients)
+    targets = done.targets
+    data, error = centre_of(targets), error_of(targets, None)
     naive = predict_by_class(targets, leave="programme")
-    emulator = _emulate(out, done, patients=patients)
+    members = emulator.give(done.members)
     shift = centre - members.mean(axis=0)
     parts = list[pl.DataFrame]()
     for programme in dict.fromkeys(target.programme for target in targets):
         left = [j for j, target in enumerate(targets) if target.programme == programme]
         used = [j for j in range(len(targets)) if j not in left]
         weights, k = leave_out_weights(members + shift, data, error, left)
-        how, kept, middle = "weights", members, (weights[:, None] * (members + shift)).sum(axis=0)
+        how, kept = "weights", members
+        middle = (weights[:, None] * (members + shift)).sum(axis=0)
         if not k < MOST_K:
-            _, kept = refit(emulator, data - shift, error, used, members=400)
-            how, weights, middle = "emulator", np.full(len(kept), 1.0 / len(kept)), kept.mean(axis=0) + shift
+            drawn = find_posterior(emulator, data - shift, error, used=used, members=400)
+            how, weights, kept = "emulator", None, emulator.give(drawn)
+            middle = kept.mean(axis=0) + shift
         own = tuple(targets[j] for j in left)
         middle, kept = middle[left], kept[:, left]
         again = _run_refit(out, programme, own)
@@ -165,10 +154,10 @@ def _run_refit(out: Path, programme: str, targets: tuple[Target, ...]) -> tuple[
     """
     folder = out / name_refit(programme)
     steps = sorted(folder.glob("step_*.csv"))
-    if not steps or pl.read_csv(steps[-1])["time"][0] < 1.0:
+    if not steps or pl.read_csv(steps[-1])["polish"][0] < POLISHES:
         return None
     settings = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-    members = pl.read_csv(steps[-1]).drop("time").to_numpy()
+    members = pl.read_csv(steps[-1]).drop("time", "polish").to_numpy()
     work = Work(targets, int(settings["patients"]), seed=int(settings["seed"]))
     sets = [name_values(member) for member in members]
     found = list[Array]()
@@ -177,22 +166,3 @@ def _run_refit(out: Path, programme: str, targets: tuple[Target, ...]) -> tuple[
         assert rows is not None
         found.append(make_outputs(work, rows, len(sets)))
     return np.nanmean(found[0], axis=0), found[1]
-
-
-def _emulate(out: Path, done: Calibration, *, patients: int) -> Emulator:
-    """Fit an emulator to all runs of the calibration."""
-    prior = read_fitted()
-    points, values = list[Array](), list[Array]()
-    work = Work(done.targets, patients)
-    for file in sorted(out.glob("step_*.csv")):
-        folder = out / file.stem
-        chunks = sorted(folder.glob("*.parquet"))
-        table = pl.read_csv(file).drop("time").to_numpy()
-        rows = pl.concat(pl.read_parquet(chunk) for chunk in chunks) if chunks else None
-        if rows is not None and rows["member"].n_unique() == len(table):
-            outputs = fill(make_outputs(work, rows, len(table)))
-            good = np.isfinite(outputs).all(axis=1)
-            points.append(table[good])
-            values.append(outputs[good])
-    centre, spread = (np.array([getattr(fitted, part) for fitted in prior]) for part in ("centre", "spread"))
-    return fit_emulator(np.concatenate(points), np.concatenate(values), centre, spread, near=done.members)

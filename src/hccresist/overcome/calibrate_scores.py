@@ -213,7 +213,8 @@ def make_fit_table(targets: Sequence[Target], found: Array, naive: Array) -> pl.
                 "naive_score": float(naive_scores[j]),
             }
         )
-    return pl.DataFrame(rows, infer_schema_length=None)
+    table = pl.DataFrame(rows, infer_schema_length=None)
+    return table.with_columns(pl.col("comparator_arm", "criterion").cast(pl.String))
 
 
 def from_scale(target: Target, value: float) -> float:

@@ -98,8 +98,9 @@ def make_pool(
             found[line] = (people, start, fine)
             continue
         if regimens not in runs:
-            given = {"regimens": regimens, "factors": factors}
-            runs[regimens] = run_line(people, start, **given, threads=threads, seed=seed)
+            runs[regimens] = run_line(
+                people, start, regimens=regimens, factors=factors, threads=threads, seed=seed
+            )
         later, begun, failed = end_line(runs[regimens], intolerant=intolerant, seed=seed)
         found[line] = (later, begun, failed & fine)
     return Pool(own, factors, found)
@@ -176,8 +177,8 @@ def _enrol(spec: Spec, arm: Arm, pool: Pool, *, shift: int) -> Enrolled | None:
     if len(chosen) < FEWEST:
         return None
     own = take_people(people, chosen)
-    states, growth, status = (part[chosen] for part in start)
-    return Enrolled(replace(own, numbers=own.numbers + shift), (states, growth, status), len(fine))
+    first = (start[0][chosen], start[1][chosen], start[2][chosen])
+    return Enrolled(replace(own, numbers=own.numbers + shift), first, len(fine))
 
 
 def _table(rows: Sequence[Row]) -> pl.DataFrame:
