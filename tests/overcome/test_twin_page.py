@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from hccresist.overcome.twin import AHEAD, PARTICLES
 from hccresist.overcome.twin_signs import read_alike, read_setting
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,8 +61,14 @@ def test_the_method_holds_its_level_on_the_models_own_patients(known: dict) -> N
     for scores in known["simulated"]["sum_without_drift"].values():
         slack = 4 * (0.9 * 0.1 / scores["n"]) ** 0.5
         assert scores["twin"]["coverage"] == pytest.approx(0.9, abs=slack)
+        assert scores["twin"]["coverage"] < 0.9, "the page says: somewhat below"
         assert scores["twin"]["mae_log"] < scores["prior"]["mae_log"]
         assert scores["twin"]["interval_score"] < scores["prior"]["interval_score"]
+
+
+def test_virtual_patients_are_as_many_as_the_page_says(page: str, known: dict) -> None:
+    assert f"{PARTICLES} virtual patients, of whom {AHEAD} go ahead" in page
+    assert {part["particles"] for part in known.values()} == {PARTICLES}
 
 
 def test_numbers_in_prose_are_those_of_the_settings(page: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 import polars as pl
@@ -223,6 +224,7 @@ def make_course(strategy_id: str, drugs: tuple[str, ...]) -> Course | str:
     return Course(strategy_id, tuple(sorted(known)), factors, tuple(notes))
 
 
+@cache
 def _find_factors() -> Mapping[str, tuple[tuple[str, float], ...]]:
     """Strategy to the parameters that it multiplies in the model, of `handles.csv`."""
     known = {parameter.name for parameter in read_model().parameters}
