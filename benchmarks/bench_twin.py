@@ -460,9 +460,9 @@ def main() -> None:
 def tell_tables(known: Numbers) -> str:
     """Tables of the page."""
     own, series, tace = known["simulated"], known["sysucc"], known["tace"]
-    each = own["seconds"]["processor"] / own["with_twin"]
+    alive, each = own["with_twin"], own["seconds"]["processor"] / own["with_twin"]
     lines = [
-        f"**Simulated**: {own['with_twin']} of {own['patients']} alive in week 16; {each:.2f} processor seconds each.",
+        f"**Simulated**: {alive} of {own['patients']} alive in week 16; {each:.2f} processor seconds each.",
         "",
         "| sum of diameters, change since week 16 | n | error | coverage | width | interval score |",
         "| --- | --- | --- | --- | --- | --- |",
