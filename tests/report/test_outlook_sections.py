@@ -18,6 +18,7 @@ from hccresist.report.facts import Facts
 from hccresist.report.figures import outlook as figures
 from hccresist.report.outlooks import drop_refrain, list_resistance, make_outlooks, name_horizon
 from hccresist.report.page import SECTIONS, render_report
+from hccresist.report.plans import make_plans
 from hccresist.report.sections import outlook
 
 OWN = tuple(section for section in SECTIONS if section.key in {"outlook", "patients"})
@@ -197,6 +198,11 @@ def test_a_patient_without_a_twin_has_the_reason(facts) -> None:
     assert make_outlooks(facts, (third,))[1] == {
         third: {"why": "no twin: died on day 90: nothing to look ahead to"}
     }
+
+
+def test_a_plan_has_the_simulated_gain_in_points(facts) -> None:
+    first = facts.study.patients["patient_id"].sort()[0]
+    assert make_plans(facts, (first,))[1][first]["rows"][0][-1] == [8, 1, 20, "alive"]
 
 
 def test_resistance_of_a_patient_is_on_the_card(facts) -> None:

@@ -95,7 +95,8 @@ def test_a_card_has_why_against_contraindications_and_score_of_its_row(facts) ->
     shared, plans = make_plans(facts, (CASE,))
     table = facts.tables["strategies"].filter(pl.col("patient_id") == CASE, pl.col("rank") == 1)
     row = table.row(0, named=True)
-    _, _, rank, score, parts, *texts = plans[CASE]["rows"][0]
+    _, _, rank, score, parts, *texts, gain = plans[CASE]["rows"][0]
+    assert gain is None  # nothing was simulated
     assert (rank, score) == (1, row["score"])
     assert sum(parts) == pytest.approx(score)
     names = ("why", "against", "contraindications", "notes")

@@ -10,13 +10,15 @@ function makeOutlook(shared, twin) {
     return host;
   }
   if (twin.effective < shared.few) host.append(makeElement("p", { class: "notice bad" }, `This rests on ${formatNumber(twin.effective, 1)} virtual patients in effect: too few, its intervals are too narrow to be trusted.`));
-  host.append(makeElement("p", { class: "note" }, `From day ${formatNumber(twin.day, 0)} on. Numbers: chance, and 90 % interval of the chance. Bar: that interval; grey: of virtual patients that share nothing but the baseline. Change of the sum: median, and 90 % interval of what would be read in those alive.`));
+  host.append(makeElement("p", { class: "note" }, `From day ${formatNumber(twin.day, 0)} on. Numbers: mean chance, and 90 % interval: how far virtual patients like this one differ, not how well the model is known. Bar: that interval; grey: of virtual patients that share nothing but the baseline. Change of the sum: median, and 90 % interval of what would be read in those alive.`));
   const open = findShown(shared);
   const order = shared.horizons.map(([days, words], at) => [days, words, at]).sort((a, b) => a[0] - b[0]);
   for (const [, words, at] of order) {
     const rows = twin.rows.filter((row) => row[1] === at);
     if (rows.length) host.append(makeHorizon(shared, words, rows, at === open || order.length === 1));
   }
+  const groups = twin.groups.map((at) => shared.groups[at]).join("; or ");
+  if (groups) host.append(makeElement("p", { class: "notice plain" }, `Scans cannot tell these handles apart: ${groups}. Where one of a group seems on, it may be another.`));
   host.append(makeOutlookFacts(shared, twin));
   return host;
 }
@@ -93,7 +95,6 @@ function makeOutlookFacts(shared, twin) {
   const add = (name, text) => { if (text) list.append(makeElement("div", {}, makeElement("dt", {}, name), makeElement("dd", {}, text))); };
   add("Data used", `${twin.data} (${inWords(twin.seen, "number")} after baseline)`);
   add("Rests on", `${formatNumber(twin.effective, 1)} virtual patients in effect`);
-  add("Not told apart by scans", twin.groups.map((at) => shared.groups[at]).join("; or "));
   add("Notes", twin.notes);
   return list;
 }

@@ -30,7 +30,7 @@ function makePlans(shared, plan) {
 }
 
 function makePlan(shared, row, open) {
-  const [at, , rank, score, parts, why, against, contraindications, notes] = row;
+  const [at, , rank, score, parts, why, against, contraindications, notes, gain] = row;
   const [key, name, drugs, mechanism, stage, outcome, , , result, source, counted, pro, contra] = shared.strategies[at];
   const host = makeElement("details", { class: "fold plan", open: open ? "" : null },
     makeElement("summary", {}, `${rank}. ${name} `, makeElement("span", { class: "soft" }, `${drugs} · ${stage}: ${outcome}${counted ? "" : ", not verified"}`)));
@@ -43,6 +43,7 @@ function makePlan(shared, row, open) {
   add("Aims at", mechanism);
   if (pro) add("Findings for", ...linkWords(pro));
   if (contra) add("Findings against", ...linkWords(contra));
+  if (gain) add("Simulated gain", `${signed(gain[0], 0)} points (90 % interval ${signed(gain[1], 0)} to ${signed(gain[2], 0)}): ${gain[3]}`);
   add("Score", describeParts(shared, score, parts));
   add("Note", shared.texts[notes]);
   host.append(list);

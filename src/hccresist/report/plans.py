@@ -45,7 +45,8 @@ def make_plans(facts: Facts, ids: tuple[str, ...]) -> tuple[dict[str, Any] | Non
         ``None`` where there are no strategies. strategies [key, name, drugs, mechanism, stage, outcome, line,
         trial, result, source, counted, findings for, findings against]; texts; parts (of the score).
     dict
-        Patient to ``rows`` [strategy, group, rank, score, parts, why, against, contraindications, notes],
+        Patient to ``rows`` [strategy, group, rank, score, parts, why, against, contraindications, notes, gain
+        (simulated: points, low, high, measure; or none)],
         ``more`` (rows of each group left out) and ``nothing`` (why nothing is supported, or none).
     """
     frame = facts.table(TABLE)
@@ -108,4 +109,13 @@ def _row(
         row["score"],
         [row[part] for part in PARTS],
         *words,
+        _gain(row),
     ]
+
+
+def _gain(row: Mapping[str, Any]) -> list[Any] | None:
+    """Return the simulated gain in points, with its interval and what it measures; none if not simulated."""
+    if row["simulated_gain"] is None:
+        return None
+    points = (100 * row[name] for name in ("simulated_gain", "simulated_gain_low", "simulated_gain_high"))
+    return [*(round(value, 1) for value in points), row["simulated_measure"]]

@@ -149,7 +149,8 @@ def _present(rows: pl.DataFrame) -> Table | None:
         rows=tuple(cells),
         text_columns=(0, 1),
         note="Over patients. Chances in percent, widths in points; change of the sum in percent. Width: "
-        "median width of the 90 % interval; before the data: that of virtual patients that share nothing but "
+        "median width of the 90 % interval: how far virtual patients like a patient differ, not how well the "
+        "model is known; before the data: that of virtual patients that share nothing but "
         "the baseline. Narrowed by: median of the share by which the data narrowed it; negative: widened.",
     )
 
