@@ -212,6 +212,28 @@ def tell_parameters() -> Iterator[str]:
         yield _row(f"`{row['name']}`", row["class"], prior, now, _percent(row["contraction"]), row["label"])
 
 
+def tell_lean() -> Iterator[str]:
+    """Tell which way predictions lean, by family, class and line."""
+    table = read("fit").with_columns(
+        lean=pl.when(pl.col("unit") == "percent")
+        .then(pl.col("simulated") - pl.col("observed"))
+        .otherwise(pl.col("simulated") / pl.col("observed"))
+    )
+    groups = (
+        table.group_by("family", "drug_class", "line", "unit")
+        .agg(pl.len(), pl.col("lean").mean())
+        .filter(pl.col("len") >= 2)
+    )
+    yield from _head("family", "class", "line", "numbers", "predicted less published")
+    for row in groups.sort("family", "drug_class", "line", "unit").iter_rows(named=True):
+        lean = (
+            f"{row['lean']:+.1f} points"
+            if row["unit"] == "percent"
+            else f"{100 * (row['lean'] - 1):+.0f} % of it"
+        )
+        yield _row(row["family"], row["drug_class"], row["line"], row["len"], lean)
+
+
 def tell_outside() -> Iterator[str]:
     """Tell what lies outside its interval, the worst first."""
     table = read("fit").filter(~pl.col("inside")).sort("score", descending=True)
@@ -263,7 +285,7 @@ Research only. Nothing here is a prediction for a patient's care, nor of a trial
 
 What is fitted: the {facts["targets"]} numbers of use *fit* of the [table of targets](../reference/targets.md) whose arms the model can run, one a family (response, progression, survival) of each group of patients. Check rows, held-out trials, the evidence base and the strategies are not in it.
 
-How: {facts["members"]} sets of {len(fitted)} parameters (at most {MOST_FITTED} in all, at most {MOST_A_DRUG} a drug, none of a trial) are run through every trial on the same virtual patients ({facts["patients"]} an arm) and read by the same *assess* and *outcomes* as a real study. Ensemble Kalman inversion (doi:10.1088/0266-5611/29/4/045001) takes the numbers in, here in {facts["steps"]} steps, the size of a step by the misfit (doi:10.1088/1361-6420/abd29b) but a fifth of the data at least. It needs no derivatives, which a simulator with events has not, and about {facts["members"]} runs of all trials a step, which two cores do in minutes. Prevalences of handles are not fitted.
+How: {facts["members"]} sets of {len(fitted)} parameters (at most {MOST_FITTED} in all, at most {MOST_A_DRUG} a drug, none of a trial) are run through every trial on the same virtual patients ({facts["patients"]} an arm) and read by the same *assess* and *outcomes* as a real study. Ensemble Kalman inversion (doi:10.1088/0266-5611/29/4/045001) takes the numbers in, in {facts["steps"]} rounds with the polishing, the size of a step by the misfit (doi:10.1088/1361-6420/abd29b) but a fifth of the data at least. It needs no derivatives, which a simulator with events has not, and about {facts["members"]} runs of all trials a step, which two cores do in minutes. Then it is polished: an inversion on few common patients also fits the chance of these patients, so a regression of all runs (a level of their own for the common patients) gives the posterior of a linear Gaussian model, whose members are run on patients of their own, and this once more. Prevalences of handles are not fitted.
 
 Patients of later lines have had sorafenib in the same model until it failed (a fifth of them: until it was not tolerated), and are those who lived to be enrolled. What follows progression is the drug that was at hand in the trial's years, for the share who had one and whose liver allows it.
 
@@ -303,6 +325,12 @@ A programme is left out by weighing the members by one over the likelihood of it
 A parameter of which the numbers took away less than a fifth of the prior variance is labelled *stays at its prior*, here and wherever the ensemble is used.
 
 {chr(10).join(tell_parameters())}
+
+## Where predictions lean
+
+Means of predicted less published numbers, in groups of two or more. What leans the same way in a class or a line is structure that one population lacks; no parameter was added to take it away.
+
+{chr(10).join(tell_lean())}
 
 ## Numbers outside their interval
 

@@ -195,7 +195,7 @@ def test_weights_leave_out_what_was_fitted() -> None:
     rng = np.random.default_rng(0)
     draws = rng.normal(0.6667, np.sqrt(1 / 3), size=(40_000, 1))  # prior N(0,1), two numbers of 1.0 with sd 1
     outputs = np.concatenate([draws, draws], axis=1)
-    weights, k = lopo.leave_out_weights(outputs, np.ones(2), np.ones(2), [1])
+    weights, k = lopo.leave_out_weights(outputs, np.ones(2), np.ones(2), left=[1])
     assert k < lopo.MOST_K
     assert (weights * draws[:, 0]).sum() == pytest.approx(0.5, abs=0.02)
 

@@ -49,8 +49,8 @@ TUMOUR_CELL = {"GEN", "SIG", "FER", "AUT", "APO", "ABC", "CSC", "EPI"}
 Vessels and hypoxia, and the ER stress that hypoxia feeds, act on everything: they spare no drug.
 """
 NOT_MET = {
-    "nlr_response_ratio": "0.92: myeloid tone is drawn apart from T cells, and NLR holds no lymphocytes",
-    "nlr_hazard_ratio": "1.06: myeloid tone is drawn apart from T cells, and NLR holds no lymphocytes",
+    "nlr_hazard_ratio": "NLR goes with T-cell killing alone, not with growth, and holds no lymphocytes",
+    "acquired_months": "14.0, above 13.4: met before parameters were correlated",
     "tolerant_ttp_ratio": "0.61: tolerant cells still lose vessels and die of ferroptosis under sorafenib",
     "pseudo_late": "16 percent, one above the upper limit of 0 of 22: some respond after slow early growth",
     "pseudo_share": "1.6 percent (melanoma): dead tissue clears too fast for oedema to show at week 12",

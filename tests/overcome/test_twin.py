@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from hccresist.assess.marker_results import Markers
 from hccresist.overcome import twin_error
 from hccresist.overcome.engine import Job, run_chunk
 from hccresist.overcome.plan import Given
@@ -28,6 +29,7 @@ from hccresist.overcome.twin_treatments import Given as Had
 from hccresist.study.frames import study_from_frames
 from hccresist.study.study import Study
 
+NO_LABS = {"markers": Markers.create_empty()}
 COUNT, SCANS, FEW = 5, (0.0, 56.0, 112.0), 16
 
 
@@ -134,7 +136,7 @@ def test_more_data_narrow(study: Study, made: TwinOutlook) -> None:
     late = late.filter(pl.col("horizon_days") == 84).with_columns(width=_log_width("low", "high"))
     before = late.select(_log_width("prior_low", "prior_high"))
     assert late["width"].median() < before.to_series().median()
-    early = make_outlook(study, tables={}, particles=FEW, until=0.0, seed=3)
+    early = make_outlook(study, tables=NO_LABS, particles=FEW, until=0.0, seed=3)
     assert early.outlook_fit["observations"].max() == 0
     assert early.outlook_fit["effective"].min() > made.outlook_fit["prior_effective"].min()
 
@@ -145,7 +147,7 @@ def _log_width(low: str, high: str) -> pl.Expr:
 
 def test_without_patients_that_can_have_one_there_is_no_row(tables: dict[str, pl.DataFrame]) -> None:
     bare = study_from_frames(patients=tables["patients"], lesions=tables["lesions"])
-    made = make_outlook(bare, tables={}, particles=2)
+    made = make_outlook(bare, tables=NO_LABS, particles=2)
     assert made.outlook.height == made.gains.height == 0
     assert made.outlook_fit["notes"].str.starts_with("no twin: the study records neither").all()
 
@@ -153,7 +155,7 @@ def test_without_patients_that_can_have_one_there_is_no_row(tables: dict[str, pl
 def test_progress_is_told_to_the_end(tables: dict[str, pl.DataFrame]) -> None:
     told: list[tuple[int, int]] = []
     bare = study_from_frames(patients=tables["patients"], lesions=tables["lesions"])
-    make_outlook(bare, tables={}, particles=2, progress=lambda done, of: told.append((done, of)))
+    make_outlook(bare, tables=NO_LABS, particles=2, progress=lambda done, of: told.append((done, of)))
     assert told[-1][0] == told[-1][1]
 
 
@@ -222,7 +224,7 @@ def test_survival_and_new_lesions_enter_as_their_hazards() -> None:
 
 def test_sizes_on_treatment_find_who_they_came_from(study: Study) -> None:
     """Known truth: sums made of one virtual patient without error pull the twin's sums to them."""
-    case = next(each for each in read_cases(study, {}) if isinstance(each, Case))
+    case = next(each for each in read_cases(study, NO_LABS) if isinstance(each, Case))
     rest = dict.fromkeys(("whole_drift", "viable_drift"), 0.0)
     with patch.object(twin_error, "read_setting", lambda name: rest.get(name, read_setting(name))):
         fitter = Fitter([case], Space([{}]), 1, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from hccresist.assess.marker_results import Markers
 from hccresist.overcome.twin_data import LATEST, Case, Reading, Skipped, read_cases
 from hccresist.study.frames import study_from_frames
 from hccresist.study.study import Study
@@ -52,13 +53,14 @@ def make_study(**more: pl.DataFrame | dict[str, list[object]]) -> Study:
     return study_from_frames(**made)
 
 
-def read(study: Study, *, until: float | None = None) -> Case | Skipped:
-    (one,) = read_cases(study, {}, until=until)
+def read(study: Study, *, until: float | None = None, labs: bool = False) -> Case | Skipped:
+    """Read the one patient; without labs the table of markers is empty."""
+    (one,) = read_cases(study, {} if labs else {"markers": Markers.create_empty()}, until=until)
     return one
 
 
 def test_a_patient_is_read() -> None:
-    case = read(make_study())
+    case = read(make_study(), labs=True)
     assert isinstance(case, Case)
     assert case.baseline.diameters == (40.0, 20.0)
     assert case.baseline.total_mm == 60.0

@@ -85,7 +85,9 @@ def _quantile(share: Array, k: float, sigma: float) -> Array:
     return sigma * np.expm1(-k * np.log1p(-share)) / k
 
 
-def leave_out_weights(outputs: Array, data: Array, error: Array, left: Sequence[int]) -> tuple[Array, float]:
+def leave_out_weights(
+    outputs: Array, data: Array, error: Array, *, left: Sequence[int]
+) -> tuple[Array, float]:
     """Weigh members as if some numbers had not been fitted.
 
     Parameters

@@ -105,12 +105,12 @@ def make_fit(out: Path, done: Calibration, *, patients: int) -> Fit:
     return Fit(
         make_fit_table(targets, found, naive),
         make_fit_table(targets, bare, naive),
-        predict_left_out(out, done, emulator, centre),
+        predict_left_out(out, done, emulator=emulator, centre=centre),
         describe_parameters(done.members),
     )
 
 
-def predict_left_out(out: Path, done: Calibration, emulator: Emulator, centre: Array) -> pl.DataFrame:
+def predict_left_out(out: Path, done: Calibration, *, emulator: Emulator, centre: Array) -> pl.DataFrame:
     """Predict each programme by what is fitted to the others."""
     targets = done.targets
     data, error = centre_of(targets), error_of(targets, None)
@@ -121,7 +121,7 @@ def predict_left_out(out: Path, done: Calibration, emulator: Emulator, centre: A
     for programme in dict.fromkeys(target.programme for target in targets):
         left = [j for j, target in enumerate(targets) if target.programme == programme]
         used = [j for j in range(len(targets)) if j not in left]
-        weights, k = leave_out_weights(members + shift, data, error, left)
+        weights, k = leave_out_weights(members + shift, data, error, left=left)
         how, kept = "weights", members
         middle = (weights[:, None] * (members + shift)).sum(axis=0)
         if not k < MOST_K:

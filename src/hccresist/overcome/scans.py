@@ -220,9 +220,11 @@ def _lesions(
     """Lesions on the scans."""
     organ, role = find_sites(result)
     count, days = len(names), result.days[:, kept]
-    which = np.arange(len(job.visits) * SLOTS * 2)
-    z = draw_normal(result.population.numbers, Purpose.MEASUREMENT, which, seed=job.seed)
-    z = z.reshape(count, len(job.visits), SLOTS, 2)[:, kept]
+    z = np.zeros((count, len(kept), SLOTS, 2))
+    if error:
+        which = np.arange(len(job.visits) * SLOTS * 2)
+        drawn = draw_normal(result.population.numbers, Purpose.MEASUREMENT, which, seed=job.seed)
+        z = drawn.reshape(count, len(job.visits), SLOTS, 2)[:, kept]
     frames = list[pl.DataFrame]()
     for slot in range(SLOTS):
         true = result.output("whole_mm", slot=slot)[:, kept]
