@@ -96,9 +96,9 @@ TOLERANT, INTOLERANT = "sorafenib-tolerant", 0.2
 DEFAULT_DAYS: Final = 540
 RULES: Final = (
     "Rules for all shipped trials (assumptions): patients of later lines have had sorafenib until it "
-    "failed (a fifth: until it was not tolerated), in the same model; one visit of treatment beyond progression where the trial allowed it; "
-    "chemoembolisation three times, eight weeks apart; later therapy as its share in trial_context.csv, "
-    "with the drug that was at hand then."
+    "failed (a fifth: until it was not tolerated), in the same model; one visit of treatment beyond "
+    "progression where the trial allowed it; chemoembolisation three times, eight weeks apart; later therapy "
+    "as its share in trial_context.csv, with the drug that was at hand then."
 )
 
 
