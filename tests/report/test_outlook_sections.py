@@ -128,6 +128,7 @@ def test_the_section_says_first_that_it_is_research_only_and_what_is_assumption(
     own = (e for e in page.all("p") if e.inside("section", id="outlook"))
     notices = [e.text for e in own if "notice" in e.attributes.get("class", "")]
     assert notices[0] == outlook.RESEARCH
+    assert notices[1] == outlook.CHECKED
     for sentence in outlook.ASSUMED:
         assert sentence in read_section(page)
 

@@ -4,7 +4,7 @@ const SHOWN_FIRST = 168; // days ahead that stand open
 
 function makeOutlook(shared, twin) {
   const host = makeElement("div", { class: "card outlook" }, makeElement("h4", {}, "What virtual patients like this one do next"),
-    makeElement("p", { class: "notice" }, "Research only: chances that a model's virtual patients have, no forecast for this patient and no advice on care. The model's form, standard doses and the sizes of handles are assumptions."));
+    makeElement("p", { class: "notice" }, "Research only: chances that a model's virtual patients have, no forecast for this patient and no advice on care. The model's form, standard doses and the sizes of handles are assumptions; on real series the last size alone was nearer to the next one."));
   if (twin.why) {
     host.append(makeElement("p", { class: "notice plain" }, `No outlook: ${twin.why.replace(/^no twin: /, "")}.`));
     return host;

@@ -21,6 +21,11 @@ RESEARCH: Final = (
     "Research only. These are chances that virtual patients of a model have; nothing here is a forecast for "
     "a patient or a reason to give or withhold a treatment."
 )
+CHECKED: Final = (
+    "In checks on real series the last size alone was nearer to the next one than the twin. Under systemic "
+    "drugs the twin has not been checked on real patients at all. The page ‘The twin’ of the documentation has "
+    "the numbers."
+)
 ASSUMED: Final = (
     "The form of the model, and the typical value of each parameter that no data have moved.",
     "Standard doses where none are recorded, taken as prescribed.",
@@ -48,6 +53,7 @@ def build(facts: Facts) -> Markup:
         "outlook",
         absent="",
         research=RESEARCH,
+        checked=CHECKED,
         counts=_count(fits, made, FEW),
         without=_tell_without(fits),
         present=None if rows is None else _present(rows),
