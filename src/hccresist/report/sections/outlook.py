@@ -23,8 +23,8 @@ RESEARCH: Final = (
 )
 CHECKED: Final = (
     "In checks on real series the last size alone was nearer to the next one than the twin. Under systemic "
-    "drugs the twin has not been checked on real patients at all. The page ‘The twin’ of the documentation has "
-    "the numbers."
+    "drugs the twin has not been checked on real patients at all. The page ‘The twin’ of the documentation "
+    "has the numbers."
 )
 ASSUMED: Final = (
     "The form of the model, and the typical value of each parameter that no data have moved.",
