@@ -19,8 +19,9 @@ Three steps, each reproducible from a seed:
 
 Lenvatinib is the second arm because most published strategies are about tumours that resist it, and because
 both arms then have responses. The seed is the day on which the demo was made; no other was tried. What the
-demo has to show was seen in it, before the calibration and after: progression that a later scan takes back, response by mRECIST without
-response by RECIST 1.1, growth faster than before treatment, new lesions, two readers who differ.
+demo has to show was seen in it, before the calibration and after: progression that a later scan takes back,
+response by mRECIST without response by RECIST 1.1, growth faster than before treatment, new lesions, two
+readers who differ.
 
 Made up, so that the study looks like a clinic's and its files hold what makes reading hard: a second reader
 (``central``), whose error on the same true diameters is drawn anew; scans that were not made (4 %) or have
