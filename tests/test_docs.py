@@ -15,6 +15,7 @@ from hccresist.cli import app
 from hccresist.explain.results import RESULTS as EXPLAINED
 from hccresist.outcomes.results import RESULTS as OUTCOMES
 from hccresist.overcome.strategy_results import RESULTS as STRATEGIES
+from hccresist.overcome.twin_results import RESULTS as TWINS
 from hccresist.study.policies import Policies, describe
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -92,7 +93,7 @@ def test_the_page_on_outputs_names_every_table_and_no_other() -> None:
     listed = text.partition("## Which tables")[2].partition("\n## ")[0]
     rows = [line for line in listed.splitlines() if line.startswith("|")]
     named = {name for line in rows for name in re.findall(r"`([a-z_]+)`", line)}
-    assert named == {*ALL_RESULTS, *OUTCOMES, *EXPLAINED, *STRATEGIES}
+    assert named == {*ALL_RESULTS, *OUTCOMES, *EXPLAINED, *STRATEGIES, *TWINS}
 
 
 def test_policies_that_the_pages_set_exist() -> None:

@@ -147,18 +147,7 @@ def _run_alike(
     count = len(tracks)
     last = np.array([track.days[-1] for track in tracks])
     visits, at = _find_visits(tracks)
-    given = tuple(
-        Given(
-            dose.drug,
-            np.array([t.doses[d].start for t in tracks]),
-            np.array([t.doses[d].until for t in tracks]),
-        )
-        for d, dose in enumerate(tracks[0].doses)
-    )
-    procedures = tuple(
-        Procedure(kind, np.array([t.procedures[p][1] for t in tracks]), place)
-        for p, (kind, _, place) in enumerate(tracks[0].procedures)
-    )
+    given, procedures = _give(tracks)
     start = min((float(np.min(each.start)) for each in given), default=0.0)
     plan = make_plan(
         given,
@@ -206,6 +195,23 @@ def _run_alike(
     looked = _look(result, targets)
     looked[np.arange(visits.shape[1]) > at[:, None]] = np.nan
     return looked, ends
+
+
+def _give(tracks: Sequence[Track]) -> tuple[tuple[Given, ...], tuple[Procedure, ...]]:
+    """Give tracks with the same drugs and procedures these, each on its own days."""
+    given = tuple(
+        Given(
+            dose.drug,
+            np.array([track.doses[d].start for track in tracks]),
+            np.array([track.doses[d].until for track in tracks]),
+        )
+        for d, dose in enumerate(tracks[0].doses)
+    )
+    procedures = tuple(
+        Procedure(kind, np.array([track.procedures[p][1] for track in tracks]), place)
+        for p, (kind, _, place) in enumerate(tracks[0].procedures)
+    )
+    return given, procedures
 
 
 def _is_solved(status: Numbers) -> NDArray[np.bool_]:
