@@ -13,6 +13,7 @@ Every number of the page comes from `src/hccresist/data/overcome/calibration/`.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -70,7 +71,7 @@ def _percent(share: float) -> str:
 
 def show_value(value: float | None, unit: str) -> str:
     """Show a number in its unit."""
-    if value is None:
+    if value is None or math.isnan(value):
         return "–"
     return f"{value:.0f} %" if unit == "percent" else f"{value:.2f}" if unit == "ratio" else f"{value:.1f}"
 
