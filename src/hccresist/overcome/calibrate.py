@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from hccresist.errors import ConfigError
 from hccresist.overcome.calibrate_data import (
     DISCREPANCY,
+    HALF_WIDTH,
     Fitted,
     Target,
+    backward,
     name_values,
     read_fit_targets,
     read_fitted,
-    to_scale,
 )
 from hccresist.overcome.calibrate_emulator import Emulator, find_posterior, fit_emulator
 from hccresist.overcome.calibrate_run import Work, make_outputs, run_all
@@ -42,6 +43,8 @@ LEAST_STEP: Final = 0.2
 """Share of the data that a step takes in at least: five steps at most."""
 PRESENT: Final = 0.5
 """Share of the targets that a member must give to be used; what it lacks is taken from the others' mean."""
+LEARNT: Final = 0.2
+"""Share of the prior variance that data must take away before a parameter is called fitted."""
 POLISHES: Final = 3
 """Runs after the inversion, each member on patients of its own: of the inversion's ensemble, then of the
 posterior of an emulator of all runs so far, and of that once more (`calibrate_emulator` says why)."""
@@ -306,8 +309,6 @@ def describe_parameters(members: Array) -> pl.DataFrame:
         intervals; contraction: share of the prior variance that the data took away; label: ``fitted``, or
         ``stays at its prior`` where that is less than a fifth.
     """
-    from hccresist.overcome.calibrate_data import HALF_WIDTH, backward  # noqa: PLC0415
-
     prior = read_fitted()
     learnt = contraction(np.array([fitted.spread for fitted in prior]), members)
     rows = list[dict[str, object]]()
@@ -324,8 +325,3 @@ def describe_parameters(members: Array) -> pl.DataFrame:
         row["label"] = "fitted" if learnt[j] >= LEARNT else "stays at its prior"
         rows.append(row)
     return pl.DataFrame(rows)
-
-
-LEARNT: Final = 0.2
-"""Share of the prior variance that data must take away before a parameter is called fitted."""
-__all__ = ["Calibration", "calibrate", "to_scale"]

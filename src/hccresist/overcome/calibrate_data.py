@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final
@@ -227,8 +227,6 @@ def _number(value: float | None) -> float:
 
 def cut_spec(trial: str, *, patients: int | None) -> Spec:
     """Take a shipped trial with so many patients an arm; as published where not given."""
-    from dataclasses import replace  # noqa: PLC0415
-
     spec = find_spec(trial)
     if patients is None:
         return spec

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hccresist.overcome.engine import Job, Result, run_population
+from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.plan import Given
 from hccresist.overcome.population import SLOTS, Population
 from hccresist.overcome.rng import Purpose, draw_uniform, index_of
@@ -103,7 +104,7 @@ def end_line(
         diameters=np.where(fit[:, None], now, people.diameters),
         thresholds=_go_on(people.thresholds, state, seen.lesions[rows, at] - people.lesions),
     )
-    _forget_hazards(state)
+    state[:, _find_hazards()] = 0.0
     return later, (state, growth, seen.status), fit
 
 
@@ -139,13 +140,7 @@ def _safe(values: Array) -> Array:
 
 def _go_on(thresholds: Array, state: Array, new: NDArray[np.int64]) -> Array:
     """Thresholds of those who were not reached, counted from now: hazards have no memory."""
-    from hccresist.overcome.model.integrate import HAZARDS  # noqa: PLC0415  (loads Numba)
-    from hccresist.overcome.model.kernel_generated import PATIENT_STATES  # noqa: PLC0415
-
-    death, dropout, lesion = (
-        state[:, PATIENT_STATES.index(name)] for name in ("hazard_death", "hazard_dropout", "hazard_new")
-    )
-    assert len(HAZARDS) == 3
+    death, dropout, lesion = state[:, _find_hazards()].T
     left = np.full_like(thresholds, np.inf)
     left[:, 0], left[:, 1] = thresholds[:, 0] - death, thresholds[:, 1] - dropout
     place = np.arange(SLOTS) + np.maximum(new, 0)[:, None]
@@ -154,8 +149,7 @@ def _go_on(thresholds: Array, state: Array, new: NDArray[np.int64]) -> Array:
     return left
 
 
-def _forget_hazards(state: Array) -> None:
-    """Count hazards from now on."""
-    from hccresist.overcome.model.integrate import HAZARDS  # noqa: PLC0415  (loads Numba)
-
-    state[:, list(HAZARDS)] = 0.0
+def _find_hazards() -> list[int]:
+    """Find the states that add up the hazards of death, dropout and new lesions."""
+    states = read_model().patient.states
+    return [states.index(name) for name in ("hazard_death", "hazard_dropout", "hazard_new")]
