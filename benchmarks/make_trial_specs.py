@@ -13,6 +13,7 @@ says so.
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ import polars as pl
 from hccresist.outcomes.published import read_trials
 from hccresist.outcomes.survival import MONTH
 from hccresist.overcome.trial_file import parse_spec
+from hccresist.overcome.trial_prior import LIVES
 
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "hccresist" / "data" / "overcome" / "trials"
 LENVATINIB: Final = {"regimen": "lenvatinib_12", "light_kg": 60, "light_factor": 0.6667}
@@ -89,8 +91,23 @@ CHECKPOINT: Final = (
     *("nivolumab", "pembrolizumab", "sintilimab", "tislelizumab", "camrelizumab"),
     *("atezolizumab", "durvalumab", "tremelimumab"),
 )
-REGORAFENIB_YEAR, CABOZANTINIB_YEAR, SORAFENIB_YEAR = 2017, 2019, 2008
+AT_HAND: Final = {
+    "sorafenib_bid": {"global": 2008, "Asia": 2008},
+    "lenvatinib_12": {"global": 2019, "Asia": 2019},
+    "regorafenib_21_28": {"global": 2017, "Asia": 2018},
+    "cabozantinib_60": {"global": 2019},
+    "nivolumab_q2w": {"global": 2018},
+    "camrelizumab_q2w": {"Asia": 2020},
+}
+"""What may follow progression, and from which year: approved for hepatocellular carcinoma in November 2007
+(sorafenib), April 2017 (regorafenib; China December), September 2017 (nivolumab), August 2018 (lenvatinib),
+January 2019 (cabozantinib, United States), March 2020 (camrelizumab, China)."""
+AFTER_SORAFENIB: Final = ("regorafenib_21_28", "cabozantinib_60")
+"""Approved after sorafenib only."""
+ENDS: Final = 1
+"""Years from the end of enrolment to the year whose drugs follow progression (assumption)."""
 LIVER_MIN: Final = 0.5
+LIVES_MIN: Final = LIVES
 TOLERANT, INTOLERANT = "sorafenib-tolerant", 0.2
 """Word of a line for patients who tolerated sorafenib; share of the others who did not (assumption)."""
 DEFAULT_DAYS: Final = 540
@@ -98,7 +115,8 @@ RULES: Final = (
     "Rules for all shipped trials (assumptions): patients of later lines have had sorafenib until it "
     "failed (a fifth: until it was not tolerated), in the same model; one visit of treatment beyond "
     "progression where the trial allowed it; chemoembolisation three times, eight weeks apart; later therapy "
-    "as its share in trial_context.csv, with the drug that was at hand then."
+    "as its share in trial_context.csv, among patients who are fit for it, with the drugs that were at hand "
+    "then and there, in equal parts."
 )
 
 
@@ -222,21 +240,23 @@ def _arm(arm: dict[str, Any], fact: dict[str, str]) -> list[str]:
 
 
 def _later(arm: dict[str, Any], fact: dict[str, str]) -> list[dict[str, Any]]:
-    """What follows progression: the drug that was at hand, in the share of patients reported or assumed."""
-    year, drugs = int(fact["enrolment_last_year"]), _drugs(arm)
-    second = fact["line"].startswith("2L")
-    if second:
-        drug, since = "cabozantinib_60", CABOZANTINIB_YEAR
-    elif set(drugs) & set(CHECKPOINT) or not drugs:
-        drug, since = "sorafenib_bid", SORAFENIB_YEAR
-    else:
-        drug, since = "regorafenib_21_28", REGORAFENIB_YEAR
-    share = float(fact["later_therapy_pct"]) / 100
-    if year < since or not share:
-        return []
-    return [
-        {"regimen": drug, "start": "progression", "delay_days": 14, "share": share, "liver_min": LIVER_MIN}
+    """What follows progression: the drugs at hand by year and region, in the share reported or assumed."""
+    year = int(fact["enrolment_last_year"]) + ENDS
+    had = set(_drugs(arm)) | ({"sorafenib"} if fact["line"].startswith("2L") else set())
+    names = [
+        name
+        for name, since in AT_HAND.items()
+        if year >= since.get(fact["region"], math.inf)
+        and (drug := name.partition("_")[0]) not in had
+        and not (drug in CHECKPOINT and had & set(CHECKPOINT))
+        and (name not in AFTER_SORAFENIB or "sorafenib" in had)
     ]
+    share = float(fact["later_therapy_pct"]) / 100
+    if not names or not share:
+        return []
+    same = {"start": "progression", "delay_days": 14, "share": share / len(names)}
+    fit = {"liver_min": LIVER_MIN, "lives_min": LIVES_MIN}
+    return [{**(LENVATINIB if "lenvatinib" in name else {"regimen": name}), **same, **fit} for name in names]
 
 
 def _show(value: object) -> str:

@@ -332,6 +332,7 @@ def _drug(table: Table) -> DrugPlan:
         light_factor=table.number("light_factor", 1.0, high=10.0),
         share=table.number("share", 1.0, above=True, high=1.0),
         liver_min=table.number("liver_min", 0.0, high=1.0),
+        lives_min=table.number("lives_min", 0.0, high=1.0),
         every=table.number("every", 0.0, high=MOST_DAYS),
         times=table.whole("times", 1, low=1, high=50),
         missed=table.number("missed", 0.0, high=0.99),

@@ -28,8 +28,8 @@ from hccresist.overcome.engine import Result, settle
 from hccresist.overcome.population import Population, draw_population, scale_population
 from hccresist.overcome.rng import TWIN
 from hccresist.overcome.trial_endpoints import MEDIANS, RATIOS
-from hccresist.overcome.trial_people import Enrolled, Start, fits_mix, take_people
-from hccresist.overcome.trial_prior import end_line, run_line
+from hccresist.overcome.trial_people import Enrolled, Start, find_hazard, fits_mix, has_grown, take_people
+from hccresist.overcome.trial_prior import can_live, end_line, run_line
 from hccresist.overcome.trial_run import Begun, begin_arm, end_arms, make_study
 from hccresist.overcome.trial_spec import CRITERIA, Arm, Eligibility, Spec
 from hccresist.study.study import Study
@@ -89,13 +89,14 @@ def make_pool(
     drawn = draw_pool(replicate * size, size, seed=seed)
     people = scale_population(drawn, own)
     start = settle(people, threads=threads)
-    fine = start[2] == 0
+    fine = (start[2] == 0) & has_grown(people, start)
     found = dict[Line, tuple[Population, Start, NDArray[np.bool_]]]()
     runs = dict[tuple[str, ...], Result]()
     for line in lines:
         regimens, intolerant = line
         if not regimens:
-            found[line] = (people, start, fine)
+            alive = can_live(find_hazard(people, start, threads=threads))
+            found[line] = (people, start, fine & alive)
             continue
         if regimens not in runs:
             runs[regimens] = run_line(

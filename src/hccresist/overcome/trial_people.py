@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from hccresist.errors import ComputationError
 from hccresist.overcome.dosing import split_values
-from hccresist.overcome.engine import Job, run_population, settle
+from hccresist.overcome.engine import Job, Result, run_population, settle
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.population import (
     AETIOLOGIES,
@@ -29,7 +29,7 @@ from hccresist.overcome.population import (
     read_traits,
 )
 from hccresist.overcome.rng import Purpose, draw_uniform, index_of
-from hccresist.overcome.trial_prior import end_line, run_line
+from hccresist.overcome.trial_prior import can_live, end_line, run_line
 from hccresist.overcome.trial_spec import LABS, YES_OR_NO, Arm, Eligibility, Spec
 
 Array = NDArray[np.float64]
@@ -159,12 +159,12 @@ def _screen(
     for rules in (spec.eligibility, arm.eligibility):
         kept &= fits_traits(everybody, rules)
     labs = [rules for rules in (spec.eligibility, arm.eligibility) if set(rules.ranges) & set(LABS)]
-    fit = np.flatnonzero(kept)
-    later = bool(labs or arm.prior)
-    tried = fit if later else fit[:most]
+    tried = np.flatnonzero(kept)
     people = take_people(everybody, tried)
     start = settle(people, threads=threads)
-    fine = start[2] == 0
+    fine = (start[2] == 0) & has_grown(people, start)
+    if not arm.prior and len(tried):
+        fine &= can_live(find_hazard(people, start, threads=threads))
     if arm.prior and len(tried):
         seen = run_line(people, start, regimens=arm.prior, factors=factors, threads=threads, seed=seed)
         people, start, failed = end_line(seen, intolerant=arm.prior_intolerant, seed=seed)
@@ -175,9 +175,18 @@ def _screen(
             fine &= _within(found, rules)
     chosen = np.flatnonzero(fine)[:most]
     full = len(chosen) == most
-    cut = not later and len(tried) < len(fit)
-    looked = int(tried[chosen[-1]]) + 1 if full else int(tried[-1]) + 1 if cut else len(numbers)
+    looked = int(tried[chosen[-1]]) + 1 if full else len(numbers)
     return take_people(people, chosen), (start[0][chosen], start[1][chosen], start[2][chosen]), looked
+
+
+def has_grown(people: Population, start: Start) -> Flags:
+    """Whether all lesions of patients grow untreated: else they could not have come to their size.
+
+    Spontaneous regression of hepatocellular carcinoma is a matter of case reports (75 patients in the English
+    literature: Huz 2012, PMC3406346), so that nobody whose tumour shrinks by itself is found at a clinic.
+    """
+    there = np.arange(start[1].shape[1]) < people.lesions[:, None]
+    return ((start[1] > 0) | ~there).all(axis=1)
 
 
 def fits_traits(people: Population, rules: Eligibility) -> Flags:
@@ -226,10 +235,19 @@ def find_handle(people: Population, name: str) -> Flags:
 
 def find_labs(people: Population, start: Start, *, threads: int | None = None) -> dict[str, Array]:
     """Labs at screening, the day of the scan before treatment."""
-    job = Job((), (float("-inf"),), until=_BEFORE)
-    seen = run_population(job, people, start=start, threads=threads)
+    seen = _screening(people, start, threads)
     states = read_model().patient.states
     return {name: (seen.state(name) if name in states else seen.output(name))[:, 0] for name in LABS}
+
+
+def find_hazard(people: Population, start: Start, *, threads: int | None = None) -> Array:
+    """Hazard of death (1/day) at screening."""
+    return _screening(people, start, threads).output("death_hazard")[:, 0]
+
+
+def _screening(people: Population, start: Start, threads: int | None) -> Result:
+    job = Job((), (float("-inf"),), until=_BEFORE)
+    return run_population(job, people, start=start, threads=threads)
 
 
 def fits_mix(people: Population, mix: Mapping[str, float], *, seed: int) -> Flags:

@@ -30,8 +30,9 @@ INTOLERANT_AT: Final = 2
 LIVER_MIN: Final = 0.5
 """Liver reserve from which on a patient is enrolled in a later line (assumption; as for later drugs)."""
 LIFE_EXPECTANCY: Final = 84.0
-"""Days that patients of a later line can be expected to live, by their hazard (assumption; protocols ask for
-twelve weeks)."""
+LIVES: Final = 0.8
+"""Days that patients must be expected to live (protocols ask for twelve weeks, of any line), and with what
+chance by their hazard of the day (assumption)."""
 PROGRESSION, LEAST_MM, NEW_MM = 1.2, 5.0, 10.0
 """Growth of the sum of diameters over the smallest (factor, and mm), and size of a new lesion, that are
 progression (RECIST 1.1, doi:10.1016/j.ejca.2008.10.026); read without error here."""
@@ -89,8 +90,12 @@ def end_line(
     leaves &= np.isfinite(seen.shown[:, INTOLERANT_AT, 0])
     at, failed = np.where(leaves, INTOLERANT_AT, at), failed | leaves
     liver = seen.state("liver")[rows, at]
-    lives = np.nan_to_num(seen.output("death_hazard")[rows, at], nan=np.inf) <= 1.0 / LIFE_EXPECTANCY
-    fit = failed & lives & (seen.status == 0) & (np.nan_to_num(liver) >= LIVER_MIN)
+    fit = (
+        failed
+        & can_live(seen.output("death_hazard")[rows, at])
+        & (seen.status == 0)
+        & (np.nan_to_num(liver) >= LIVER_MIN)
+    )
     whole = _diameters(seen)
     fit &= whole[rows, at].max(axis=1) >= MEASURABLE_MM
     now, last = whole[rows, at], whole[rows, np.maximum(at - 1, 0)]
@@ -106,6 +111,16 @@ def end_line(
     )
     state[:, _find_hazards()] = 0.0
     return later, (state, growth, seen.status), fit
+
+
+def chance_to_live(hazard: Array) -> Array:
+    """Chance to live twelve weeks, by the hazard of death of the day (1/day)."""
+    return np.exp(-LIFE_EXPECTANCY * np.nan_to_num(hazard, nan=np.inf))
+
+
+def can_live(hazard: Array) -> NDArray[np.bool_]:
+    """Whether patients can be expected to live twelve weeks, as protocols ask."""
+    return chance_to_live(hazard) >= LIVES
 
 
 def find_progression(seen: Result) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

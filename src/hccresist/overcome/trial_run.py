@@ -21,8 +21,7 @@ from hccresist.assess.engine import assess_study
 from hccresist.overcome.dosing import find_regimen, split_values
 from hccresist.overcome.engine import Job, Result, run_population
 from hccresist.overcome.model.arrays import Patients, Plan, Seen
-from hccresist.overcome.plan import Given, Procedure
-from hccresist.overcome.population import SLOTS, Population
+from hccresist.overcome.population import SLOTS
 from hccresist.overcome.rng import TWIN, Purpose, draw_uniform, index_of, philox
 from hccresist.overcome.scans import (
     NOT_ENHANCING_MM,
@@ -30,18 +29,16 @@ from hccresist.overcome.scans import (
     make_tables,
     name_patients,
 )
+from hccresist.overcome.trial_course import Course, Stopped, nobody_stopped, plan_course
 from hccresist.overcome.trial_endpoints import find_endpoints
 from hccresist.overcome.trial_people import Enrolled, enrol, take_people
-from hccresist.overcome.trial_spec import STATEMENT, Arm, DrugPlan, Spec
+from hccresist.overcome.trial_spec import STATEMENT, Arm, Spec
 from hccresist.study.frames import study_from_frames
 from hccresist.study.study import Study, StudyConfig
 
 Array = NDArray[np.float64]
 Tables = dict[str, pl.DataFrame]
 Run = Callable[[Plan, Patients], Seen]
-DAY: Final = 1.0
-ONE_DOSE: Final = 0.5
-"""Days after its start at which a repeated drug has had its one dose."""
 
 
 @dataclass(frozen=True)
@@ -64,17 +61,6 @@ class Replicate:
     endpoints: pl.DataFrame
     counts: Mapping[str, int]
     tables: Tables | None
-
-
-@dataclass(frozen=True)
-class _Course:
-    """What patients of an arm got: who gets which plan, drugs and procedures, and when it stopped."""
-
-    gets: tuple[NDArray[np.bool_], ...]
-    given: tuple[Given, ...]
-    lines: tuple[int, ...]
-    procedures: tuple[Procedure, ...]
-    stop: Array
 
 
 def run_replicate(
@@ -182,7 +168,8 @@ def begin_arm(
     """Give what was planned by day, through all visits."""
     people = enrolled.people
     visits = (float("-inf"), 0.0, *spec.visits.days(spec.follow_up.longest))
-    course = _plan(spec, arm, people, stop=np.full(len(people.numbers), np.inf))
+    stopped = nobody_stopped(len(people.numbers))
+    course = plan_course(arm, people, stopped, longest=spec.follow_up.longest, seed=spec.seed)
     job = _make_job(spec, visits, course, factors)
     everybody = np.arange(len(people.numbers))
     result = _run_groups(job, course, enrolled, everybody, threads=threads, run=run)
@@ -191,7 +178,7 @@ def begin_arm(
 
 def _run_groups(
     job: Job,
-    course: _Course,
+    course: Course,
     enrolled: Enrolled,
     chosen: NDArray[np.int64],
     *,
@@ -245,8 +232,12 @@ def _end(
     from hccresist.overcome.model.ensemble import FULL  # noqa: PLC0415  (loads Numba)
 
     arm, enrolled, first = begun.arm, begun.enrolled, begun.result
-    liver = _look_up(first.state("liver"), begun.job.visits, stop)
-    course = _plan(spec, arm, enrolled.people, stop=stop, liver=liver)
+    stopped = Stopped(
+        stop,
+        liver=_look_up(first.state("liver"), begun.job.visits, stop),
+        hazard=_look_up(first.output("death_hazard"), begun.job.visits, stop),
+    )
+    course = plan_course(arm, enrolled.people, stopped, longest=spec.follow_up.longest, seed=spec.seed)
     job = _make_job(spec, begun.job.visits, course, begun.job.values)
     changed = np.flatnonzero(stop < first.ended)
     result = first
@@ -263,7 +254,7 @@ def _end(
     }
 
 
-def _make_job(spec: Spec, visits: tuple[float, ...], course: _Course, factors: Mapping[str, float]) -> Job:
+def _make_job(spec: Spec, visits: tuple[float, ...], course: Course, factors: Mapping[str, float]) -> Job:
     return Job(
         given=course.given,
         visits=visits,
@@ -297,50 +288,6 @@ def _merge(first: Result, again: Result, changed: NDArray[np.int64]) -> Result:
             merged[part.name] = value.copy()
             merged[part.name][changed] = getattr(again, part.name)
     return replace(first, **merged)
-
-
-def _plan(spec: Spec, arm: Arm, people: Population, *, stop: Array, liver: Array | None = None) -> _Course:
-    """Give each patient the arm's drugs and procedures; what was planned ends on day `stop`."""
-    numbers, weight_kg = people.numbers, people.weight_kg
-    never = spec.follow_up.longest + DAY
-    given, lines, chosen = list[Given](), list[int](), list[NDArray[np.bool_]]()
-    for plan, gets in zip(arm.drugs, _choose(arm.drugs, numbers, seed=spec.seed), strict=True):
-        has = gets
-        start, until = np.full(len(numbers), plan.start), np.minimum(plan.until, stop)
-        if plan.after_progression:
-            fit = np.ones(len(numbers), dtype=bool) if liver is None else liver >= plan.liver_min
-            has = gets & fit & np.isfinite(stop)
-            start = np.where(has, stop + plan.start, never)
-            until = np.where(has, stop + plan.until, np.inf)
-        intensity = plan.intensity * np.where(weight_kg < plan.light_kg, plan.light_factor, 1.0)
-        for k in range(plan.times):
-            begin = np.where(has, np.minimum(start + k * plan.every, never), never)
-            end = until if plan.times == 1 else np.minimum(until, begin + ONE_DOSE)
-            for regimen in plan.regimens:
-                given.append(Given(regimen, start=begin, until=end, intensity=intensity, missed=plan.missed))
-                lines.append(2 if plan.after_progression else 1)
-                chosen.append(has)
-    procedures = tuple(
-        Procedure(each.kind, np.where(day < stop, day, np.inf), each.lesion)
-        for each in arm.procedures
-        for day in each.days
-    )
-    return _Course(tuple(chosen), tuple(given), tuple(lines), procedures, stop)
-
-
-def _choose(plans: Sequence[DrugPlan], numbers: NDArray[np.int64], *, seed: int) -> list[NDArray[np.bool_]]:
-    """Who gets each plan: alternatives share the patients out, by one number a patient and phase."""
-    found, edge = list[NDArray[np.bool_]](), {False: 0.0, True: 0.0}
-    for plan in plans:
-        if plan.share >= 1.0:
-            found.append(np.ones(len(numbers), dtype=bool))
-            continue
-        name = "choice.after" if plan.after_progression else "choice"
-        drawn = draw_uniform(numbers, Purpose.TREATMENT, np.array([index_of(name)]), seed=seed)[:, 0]
-        low = edge[plan.after_progression]
-        edge[plan.after_progression] = low + plan.share
-        found.append((drawn >= low) & (drawn < low + plan.share))
-    return found
 
 
 def _find_stops(spec: Spec, begun: Sequence[Begun]) -> list[Array]:
@@ -425,7 +372,7 @@ def _draw_readings(numbers: NDArray[np.int64], which: NDArray[np.int64], *, seed
     return ndtri(((word >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
 
 
-def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: _Course) -> Tables:
+def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: Course) -> Tables:
     """Make the tables that the trial's clinic has: until the data cut, and scans until treatment stops."""
     numbers = result.population.numbers
     tables = make_tables(result, job, scans=job.visits, arm=arm.arm_id, error=False)
@@ -461,7 +408,7 @@ def _cut_survival(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _treatments(result: Result, job: Job, course: _Course, cut: Array) -> pl.DataFrame:
+def _treatments(result: Result, job: Job, course: Course, cut: Array) -> pl.DataFrame:
     """Drugs from first to last dose; what was planned is line 1, what follows progression line 2."""
     names = np.array(name_patients(result.population.numbers))
     last = np.minimum(result.ended, cut)

@@ -84,9 +84,12 @@ class DrugPlan:
         Below this body weight doses are multiplied by the factor (lenvatinib).
     share
         Share of patients who get it. Plans with a share below 1 that begin in the same way (by day, or after
-        progression) are alternatives: a patient gets one of them at most.
+        progression) are alternatives: a patient gets one of them at most. After progression it is one of all
+        who stop, made up from those who are fit.
     liver_min
         After progression: liver reserve (0 to 1) from which on it is given.
+    lives_min
+        After progression: chance to live twelve weeks (by the hazard of death) from which on it is given.
     every, times
         The first dose of a regimen, repeated: days between, and how often (infusions).
     missed
@@ -102,6 +105,7 @@ class DrugPlan:
     light_factor: float = 1.0
     share: float = 1.0
     liver_min: float = 0.0
+    lives_min: float = 0.0
     every: float = 0.0
     times: int = 1
     missed: float = 0.0

@@ -15,7 +15,7 @@ from numba import cuda, from_dtype, typeof, types
 from hccresist.overcome.model.arrays import Patients, Plan, Room, Seen
 from hccresist.overcome.model.ensemble import run_one
 
-STAMP: Final = "66dadbaad0818422"
+STAMP: Final = "1289be6c4da27e1a"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 
 

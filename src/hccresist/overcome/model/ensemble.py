@@ -40,7 +40,7 @@ from hccresist.overcome.model.levels import (
     write_terms,
 )
 
-STAMP: Final = "e999f206791dd44a"
+STAMP: Final = "68b972d200de80e7"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 DEATH, DROPOUT, NEW = 0, 1, 2
 TACE, ABLATION, RESECTION = 0, 1, 2

@@ -66,8 +66,8 @@ LESION_OUTPUTS = (
 PATIENT_SIZE, LESION_SIZE = 9, 14
 PATIENT_PARAMS, LESION_PARAMS = 137, 8
 PATIENT_SHOWN, LESION_SHOWN = 7, 7
-LANES, COLUMNS = 16, 47
-SHARES, SPREAD = 34, 35
+LANES, COLUMNS = 16, 48
+SHARES, SPREAD = 35, 36
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def saturate(x, half):
@@ -97,7 +97,7 @@ def lesion_steady(y, b, p, q, e, out, o):
     interferon = effector / (effector + p[37] * tumour + p[0])
     crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
     hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); spare = hill4(capacity, p[69] * tumour + p[0])
-    seen = shown / (tumour + p[0]); drug = e[144 + k] * inside
+    cells_ml = p[1] * tumour; seen = shown / (tumour + p[0]); drug = e[144 + k] * inside
     ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
     bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
     hif = hypoxia * (1 + p[q + 6]); treg_target = p[61] * (1 + p[126]) * tumour * (1 + p[63] * hypoxia)
@@ -149,9 +149,8 @@ def lesion_steady(y, b, p, q, e, out, o):
     effector_net = recruited + expansion - exhaustion - p[59] * effector
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
     debris_net = p[1] * loss - p[70] * debris; tumour_growth = p[1] * (birth - loss)
-    other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
-    mass_growth = tumour_growth + other_growth; e[240 + k] += whole_volume; e[256 + k] += tumour
-    e[272 + k] += loss; e[288 + k] += recruited; e[304 + k] += mass_growth
+    e[240 + k] += whole_volume; e[256 + k] += tumour; e[272 + k] += loss; e[288 + k] += recruited
+    e[304 + k] += cells_ml; e[320 + k] += tumour_growth
     out[o + 0] = birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive
     out[o + 1] = birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant
     out[o + 2] = birth_escaped - loss_escaped - gain_escaped + escape_sensitive
@@ -167,11 +166,11 @@ def patient_steady(y, p, e, out):
     micromets = y[5]; stimulus = saturate(e[272 + k], p[74]); unblocked = (1 - e[0]) * (1 - e[16])
     tone_target = p[84] * (1 + p[85] * saturate(e[240 + k], p[86]))
     seeding = p[100] * (1 + p[132]) * e[256 + k]; new_hazard = p[103] * (1 + p[132]) * micromets
-    relative_growth = e[304 + k] / (e[240 + k] + 1)
+    relative_growth = e[320 + k] / (e[304 + k] + 1)
     priming = p[75] * stimulus * (1 + p[76] * e[32]) * (1 - p[136])
     answer = p[78] * stem_memory * stimulus * (p[79] + 1 - unblocked)
     memory_growth = p[80] * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / p[81])
-    death_hazard = p[104] * (1 + e[240 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
+    death_hazard = p[104] * (1 + e[304 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
     out[0] = (1 - p[77]) * priming + answer - p[83] * blood_effector - e[288 + k]
     out[1] = p[77] * priming + memory_growth - p[82] * stem_memory
     out[2] = p[87] * (tone_target - myeloid_tone); out[3] = p[89] * e[256 + k] - p[90] * afp
@@ -192,7 +191,8 @@ def lesion_day(y, b, p, q, e, out, o):
     suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
     interferon = effector / (effector + p[37] * tumour + p[0])
     crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); seen = shown / (tumour + p[0])
+    hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); cells_ml = p[1] * tumour
+    seen = shown / (tumour + p[0])
     bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
     myeloid_room = 1 - p[48] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[121]
     nk_kill = p[51] * myeloid_room / (1 + p[124]); ligands = p[41] * pdl1
@@ -217,7 +217,7 @@ def lesion_day(y, b, p, q, e, out, o):
     for j in range(12):
         moved = e[208 + j]
         for k in range(12):
-            e[224 + k] += e[560 + 16 * j + k] * moved
+            e[224 + k] += e[576 + 16 * j + k] * moved
     for k in range(12):
         e[224 + k] = max(e[224 + k], 0.0)
     c0 = p[115]; c1 = p[15]; c2 = p[0]; c3 = p[69]; c4 = p[29]; c5 = p[119]; c6 = p[19]; c7 = p[q + 6]
@@ -230,7 +230,7 @@ def lesion_day(y, b, p, q, e, out, o):
     c54 = p[10]; c55 = p[18]; c56 = p[q + 5]; c57 = p[14]; c58 = p[12]; c59 = p[13]; c60 = p[54]
     c61 = p[55]; c62 = p[q + 7]; c63 = p[134]; c64 = p[131]; c65 = p[q + 1]; c66 = p[9]; c67 = p[11]
     c68 = p[52]; c69 = y[0]; c70 = p[53]; c71 = p[23]; c72 = p[49]; c73 = p[50]; c74 = p[q + 2]; c75 = p[72]
-    c76 = p[71]; c77 = p[135]; c78 = p[59]; c79 = p[1]; c80 = p[70]; c81 = p[2]; c82 = p[3]
+    c76 = p[71]; c77 = p[135]; c78 = p[59]; c79 = p[1]; c80 = p[70]
     for k in range(12):
         capacity = e[224 + k]; inside = 1 / (1 + c0 * e[176 + k] / (1 + e[144 + k] / c1))
         takeover = bypass / (1 + e[112 + k] + e[128 + k]); hypoxia = hill2(tumour, capacity + c2)
@@ -280,23 +280,21 @@ def lesion_day(y, b, p, q, e, out, o):
         effector_net = recruited + expansion - exhaustion - c78 * effector
         loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = c79 * loss - c80 * debris
         tumour_growth = c79 * (birth - loss)
-        other_growth = c81 * (effector_net + exhausted_net + treg_net) + c82 * myeloid_net + debris_net + oedema_net
-        mass_growth = tumour_growth + other_growth
-        e[320 + k] = e[544 + k] * (birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive)
-        e[336 + k] = e[544 + k] * (birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant)
-        e[352 + k] = e[544 + k] * (birth_escaped - loss_escaped - gain_escaped + escape_sensitive)
-        e[368 + k] = e[544 + k] * (birth_both - loss_both + gain_escaped + escape_tolerant)
-        e[384 + k] = e[544 + k] * (capacity_net); e[400 + k] = e[544 + k] * (debris_net)
-        e[416 + k] = e[544 + k] * (oedema_net); e[432 + k] = e[544 + k] * (effector_net)
-        e[464 + k] = e[544 + k] * (treg_net); e[480 + k] = e[544 + k] * (myeloid_net)
-        e[496 + k] = e[544 + k] * (autophagy_net); e[512 + k] = e[544 + k] * (upr_net)
-        e[528 + k] = e[544 + k] * (bypass_net); e[240 + k] += whole_volume; e[256 + k] += tumour
-        e[272 + k] += loss; e[288 + k] += recruited; e[304 + k] += mass_growth
+        e[336 + k] = e[560 + k] * (birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive)
+        e[352 + k] = e[560 + k] * (birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant)
+        e[368 + k] = e[560 + k] * (birth_escaped - loss_escaped - gain_escaped + escape_sensitive)
+        e[384 + k] = e[560 + k] * (birth_both - loss_both + gain_escaped + escape_tolerant)
+        e[400 + k] = e[560 + k] * (capacity_net); e[416 + k] = e[560 + k] * (debris_net)
+        e[432 + k] = e[560 + k] * (oedema_net); e[448 + k] = e[560 + k] * (effector_net)
+        e[480 + k] = e[560 + k] * (treg_net); e[496 + k] = e[560 + k] * (myeloid_net)
+        e[512 + k] = e[560 + k] * (autophagy_net); e[528 + k] = e[560 + k] * (upr_net)
+        e[544 + k] = e[560 + k] * (bypass_net); e[240 + k] += whole_volume; e[256 + k] += tumour
+        e[272 + k] += loss; e[288 + k] += recruited; e[304 + k] += cells_ml; e[320 + k] += tumour_growth
     r0 = r1 = r2 = r3 = r4 = r5 = r6 = r7 = r9 = r10 = r11 = r12 = r13 = 0.0
     for k in range(12):
-        r0 += e[320 + k]; r1 += e[336 + k]; r2 += e[352 + k]; r3 += e[368 + k]; r4 += e[384 + k]
-        r5 += e[400 + k]; r6 += e[416 + k]; r7 += e[432 + k]; r9 += e[464 + k]; r10 += e[480 + k]
-        r11 += e[496 + k]; r12 += e[512 + k]; r13 += e[528 + k]
+        r0 += e[336 + k]; r1 += e[352 + k]; r2 += e[368 + k]; r3 += e[384 + k]; r4 += e[400 + k]
+        r5 += e[416 + k]; r6 += e[432 + k]; r7 += e[448 + k]; r9 += e[480 + k]; r10 += e[496 + k]
+        r11 += e[512 + k]; r12 += e[528 + k]; r13 += e[544 + k]
     out[o + 0] = r0; out[o + 1] = r1; out[o + 2] = r2; out[o + 3] = r3; out[o + 4] = r4; out[o + 5] = r5
     out[o + 6] = r6; out[o + 7] = r7; out[o + 8] = exhausted_net; out[o + 9] = r9; out[o + 10] = r10
     out[o + 11] = r11; out[o + 12] = r12; out[o + 13] = r13
@@ -312,22 +310,22 @@ def patient_day(y, p, e, out):
     c31 = p[108]; c32 = p[109]
     for k in range(12):
         stimulus = saturate(e[272 + k], c0); tone_target = c1 * (1 + c2 * saturate(e[240 + k], c3))
-        seeding = c4 * (1 + c5) * e[256 + k]; relative_growth = e[304 + k] / (e[240 + k] + 1)
+        seeding = c4 * (1 + c5) * e[256 + k]; relative_growth = e[320 + k] / (e[304 + k] + 1)
         priming = c6 * stimulus * (1 + c7 * c8) * (1 - c9)
         answer = c10 * stem_memory * stimulus * (c11 + 1 - unblocked)
         memory_growth = c12 * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / c13)
-        death_hazard = c14 * (1 + e[240 + k] / c15) * exp(c16 * relative_growth) / (liver ** 2 + c17)
-        e[320 + k] = e[544 + k] * ((1 - c18) * priming + answer - c19 * blood_effector - e[288 + k])
-        e[336 + k] = e[544 + k] * (c18 * priming + memory_growth - c20 * stem_memory)
-        e[352 + k] = e[544 + k] * (c21 * (tone_target - myeloid_tone))
-        e[368 + k] = e[544 + k] * (c22 * e[256 + k] - c23 * afp)
-        e[384 + k] = e[544 + k] * (c24 * (c25 - liver) - (c26 * saturate(e[240 + k], c27) + c28 * e[192 + k]) * liver)
-        e[400 + k] = e[544 + k] * (seeding + c29 * (1 - saturate(e[144 + k], 1)) * micromets - c30 * blood_effector * micromets)
-        e[432 + k] = e[544 + k] * (death_hazard); e[448 + k] = e[544 + k] * (c31 * (1 + c32 * e[192 + k]))
+        death_hazard = c14 * (1 + e[304 + k] / c15) * exp(c16 * relative_growth) / (liver ** 2 + c17)
+        e[336 + k] = e[560 + k] * ((1 - c18) * priming + answer - c19 * blood_effector - e[288 + k])
+        e[352 + k] = e[560 + k] * (c18 * priming + memory_growth - c20 * stem_memory)
+        e[368 + k] = e[560 + k] * (c21 * (tone_target - myeloid_tone))
+        e[384 + k] = e[560 + k] * (c22 * e[256 + k] - c23 * afp)
+        e[400 + k] = e[560 + k] * (c24 * (c25 - liver) - (c26 * saturate(e[240 + k], c27) + c28 * e[192 + k]) * liver)
+        e[416 + k] = e[560 + k] * (seeding + c29 * (1 - saturate(e[144 + k], 1)) * micromets - c30 * blood_effector * micromets)
+        e[448 + k] = e[560 + k] * (death_hazard); e[464 + k] = e[560 + k] * (c31 * (1 + c32 * e[192 + k]))
     r0 = r1 = r2 = r3 = r4 = r5 = r7 = r8 = 0.0
     for k in range(12):
-        r0 += e[320 + k]; r1 += e[336 + k]; r2 += e[352 + k]; r3 += e[368 + k]; r4 += e[384 + k]
-        r5 += e[400 + k]; r7 += e[432 + k]; r8 += e[448 + k]
+        r0 += e[336 + k]; r1 += e[352 + k]; r2 += e[368 + k]; r3 += e[384 + k]; r4 += e[400 + k]
+        r5 += e[416 + k]; r7 += e[448 + k]; r8 += e[464 + k]
     out[0] = r0; out[1] = r1; out[2] = r2; out[3] = r3; out[4] = r4; out[5] = r5; out[6] = new_hazard
     out[7] = r7; out[8] = r8
 
@@ -351,7 +349,7 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
             vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
             capacity_net_k = pace_k * (vessel_target_k - capacity); e[208 + k] = capacity_net_k
         for j in range(12):
-            capacity += e[560 + 16 * j + 12] * e[208 + j]
+            capacity += e[576 + 16 * j + 12] * e[208 + j]
         capacity = max(capacity, 0.0)
     k = 12
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
@@ -410,10 +408,9 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
     debris_net = p[1] * loss - p[70] * debris; tumour_growth = p[1] * (birth - loss)
     other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
-    mass_growth = tumour_growth + other_growth
     tumour_share = tumour_growth / (abs(tumour_growth) + abs(other_growth) + p[0])
     e[240 + k] += whole_volume; e[256 + k] += tumour; e[272 + k] += loss; e[288 + k] += recruited
-    e[304 + k] += mass_growth
+    e[304 + k] += cells_ml; e[320 + k] += tumour_growth
     out[o + 0] = whole_mm; out[o + 1] = viable_mm; out[o + 2] = whole_volume; out[o + 3] = cells_ml
     out[o + 4] = tumour_growth; out[o + 5] = other_growth; out[o + 6] = tumour_share
 
@@ -422,8 +419,8 @@ def patient_outputs(y, p, e, out):
     myeloid_tone = y[2]; liver = y[4]; micromets = y[5]
     k = 12
     nlr = p[88] * myeloid_tone; dcp = p[91] * e[256 + k] / p[92]; albi = p[98] + p[99] * (1 - liver)
-    new_hazard = p[103] * (1 + p[132]) * micromets; relative_growth = e[304 + k] / (e[240 + k] + 1)
-    death_hazard = p[104] * (1 + e[240 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
+    new_hazard = p[103] * (1 + p[132]) * micromets; relative_growth = e[320 + k] / (e[304 + k] + 1)
+    death_hazard = p[104] * (1 + e[304 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
     out[0] = e[240 + k]; out[1] = e[256 + k]; out[2] = dcp; out[3] = nlr; out[4] = albi; out[5] = new_hazard
     out[6] = death_hazard
 
@@ -439,7 +436,7 @@ def lesion_events(p, q):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def steady(state, params, exposures, out):
     """Rates of all states on a day of one phase, into `out` (as long as `state`)."""
-    for j in range(240, 320):
+    for j in range(240, 336):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE
@@ -450,7 +447,7 @@ def steady(state, params, exposures, out):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def day(state, params, exposures, out):
     """Rates of all states as means over the day, into `out` (as long as `state`)."""
-    for j in range(240, 320):
+    for j in range(240, 336):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE
@@ -461,7 +458,7 @@ def day(state, params, exposures, out):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def outputs(state, params, exposures, many, out):
     """Outputs before a dose into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN); `many`: a day of phases."""
-    for j in range(240, 320):
+    for j in range(240, 336):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE

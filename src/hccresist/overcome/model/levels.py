@@ -28,7 +28,7 @@ KINETICS: Final = (
     "km",
 )
 """Kinetic parameters in the order in which the kernel takes them (units: `pk.Kinetics`)."""
-STAMP: Final = "91d4a3b5dedf8a91"
+STAMP: Final = "3695d966a1778cea"
 """Digest of what is compiled into this module, written by `generate`; see `integrate.STAMP`."""
 SLOTS: Final = 18
 """Numbers that a drug needs in the working array."""

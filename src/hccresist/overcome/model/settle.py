@@ -28,7 +28,7 @@ from hccresist.overcome.model.kernel_generated import (
     PATIENT_STATES,
 )
 
-STAMP: Final = "8ee92765264161f4"
+STAMP: Final = "d7a4e94b34fb4a82"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 ROUND_DAYS: Final = 60.0
 """Days that lesions grow before they are scaled back."""
