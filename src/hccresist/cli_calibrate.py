@@ -93,7 +93,7 @@ def calibrate(
         if done.finished and leave_out is None:
             from hccresist.overcome.calibrate_report import finish  # noqa: PLC0415
 
-            fit = finish(out, done, patients=patients, seed=seed)
+            fit = finish(out, done, patients=patients, seed=seed, threads=threads, report=report)
     if not quiet:
         from hccresist.screen_calibrate import print_calibration  # noqa: PLC0415
 

@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 from hccresist.overcome.calibrate import (
     POLISHES,
     Calibration,
+    Report,
     centre_of,
     describe_parameters,
     emulate,
     error_of,
+    own_patients,
 )
 from hccresist.overcome.calibrate_data import Target, name_values
 from hccresist.overcome.calibrate_emulator import Emulator, find_posterior
 from hccresist.overcome.calibrate_lopo import MOST_K, leave_out_weights
 from hccresist.overcome.calibrate_run import Work, make_outputs, run_all
 from hccresist.overcome.calibrate_scores import make_fit_table, predict_by_class, predict_targets
+from hccresist.overcome.calibrate_weights import Weighed, fit_weighting, run_weighed
 from hccresist.overcome.ensemble_file import write_ensemble
+from hccresist.overcome.prevalence_weights import Weighting, effective_share
 
 Array = NDArray[np.float64]
 
@@ -50,8 +54,16 @@ class Fit:
     parameters: pl.DataFrame
 
 
-def finish(out: Path, done: Calibration, *, patients: int, seed: int) -> Fit:
-    """Write all that a calibration leaves, into the folder ``shipped``.
+def finish(
+    out: Path,
+    done: Calibration,
+    *,
+    patients: int,
+    seed: int,
+    threads: int | None = None,
+    report: Report | None = None,
+) -> Fit:
+    """Weigh the population, run it once more, and write all that a calibration leaves into ``shipped``.
 
     Files: ``ensemble.csv``, ``calibration.json``, ``fit.csv``, ``fit_bare.csv``, ``out_of_sample.csv``,
     ``parameters.csv``. A full calibration without a programme that lies in ``without_PROGRAMME`` is what
@@ -63,9 +75,17 @@ def finish(out: Path, done: Calibration, *, patients: int, seed: int) -> Fit:
         A finished calibration.
     patients, seed
         As the calibration had them.
+    report
+        Told how many sets of the weighted population are done.
     """
-    fit = make_fit(out, done, patients=patients)
-    sets = tuple(name_values(member) for member in done.members)
+    weighed = weigh(out, done, seed=seed, threads=threads)
+    sets = tuple({**name_values(member), **weighed.weighting.as_values()} for member in done.members)
+    work = Work(done.targets, patients, seed=seed)
+    own = own_patients(POLISHES + 1, len(sets))
+    rows = run_all(work, sets, out / "weighted", replicates=own, threads=threads, report=report)
+    assert rows is not None
+    centre = np.nanmean(make_outputs(work, rows, len(sets)), axis=0)
+    fit = make_fit(out, done, weighed, centre=centre, patients=patients)
     facts = {
         "members": len(sets),
         "patients": patients,
@@ -73,6 +93,7 @@ def finish(out: Path, done: Calibration, *, patients: int, seed: int) -> Fit:
         "steps": done.steps,
         "targets": len(done.targets),
         "at_prior": fit.parameters.filter(pl.col("label") != "fitted")["name"].to_list(),
+        "effective_share": round(weighed.effective_share, 4),
     }
     shipped = out / "shipped"
     write_ensemble(shipped, sets, facts)
@@ -90,50 +111,98 @@ def _round(table: pl.DataFrame) -> pl.DataFrame:
     return table.with_columns(pl.selectors.float().round_sig_figs(4))
 
 
-def make_fit(out: Path, done: Calibration, *, patients: int) -> Fit:
+@dataclass(frozen=True)
+class Weights:
+    """One weighting for all trials, and what finds others.
+
+    Attributes
+    ----------
+    seen
+        One run of all trials, patient by patient.
+    centre
+        What the ensemble gives without a weighting, on the scale of the fit; shape = (targets,).
+    weighting
+        Fitted to all numbers.
+    """
+
+    seen: Weighed
+    centre: Array
+    weighting: Weighting
+
+    @property
+    def effective_share(self) -> float:
+        """Effective share of the population."""
+        return effective_share(self.weighting.find_chances(self.seen.deviates))
+
+
+def weigh(out: Path, done: Calibration, *, seed: int, threads: int | None = None) -> Weights:
+    """Fit one prevalence weighting to all trials, beginning with what the ensemble gives."""
+    middle = name_values(np.median(done.members, axis=0))
+    seen = run_weighed(done.targets, middle, out / "weighed.parquet", threads=threads, seed=seed)
+    centre = np.nanmean(done.outputs, axis=0)
+    data, error = centre_of(done.targets), error_of(done.targets, None)
+    weighting, _ = fit_weighting(seen, done.targets, centre=centre, data=data, error=error)
+    return Weights(seen, centre, weighting)
+
+
+def make_fit(out: Path, done: Calibration, weights: Weights, *, centre: Array, patients: int) -> Fit:
     """Predict all targets in sample and out of sample.
 
     The middle of a prediction is the mean over the members, each on patients of its own; how members differ
     by their parameters comes from the emulator, which is free of the chance of patients.
+
+    Parameters
+    ----------
+    centre
+        Mean over the members of what they give with the weighting; shape = (targets,).
     """
     targets = done.targets
     emulator = emulate(out, Work(targets, patients), near=done.members)
-    centre, members = np.nanmean(done.outputs, axis=0), emulator.give(done.members)
+    members = emulator.give(done.members)
     naive = predict_by_class(targets)
     found = predict_targets(targets, centre, members)
     bare = predict_targets(targets, centre, members, discrepancy=False)
     return Fit(
         make_fit_table(targets, found, naive),
         make_fit_table(targets, bare, naive),
-        predict_left_out(out, done, emulator=emulator, centre=centre),
+        predict_left_out(out, done, weights, emulator=emulator),
         describe_parameters(done.members),
     )
 
 
-def predict_left_out(out: Path, done: Calibration, *, emulator: Emulator, centre: Array) -> pl.DataFrame:
-    """Predict each programme by what is fitted to the others."""
+def predict_left_out(out: Path, done: Calibration, weights: Weights, *, emulator: Emulator) -> pl.DataFrame:
+    """Predict each programme by what is fitted to the others: parameters, and the weighting of patients."""
     targets = done.targets
     data, error = centre_of(targets), error_of(targets, None)
     naive = predict_by_class(targets, leave="programme")
     members = emulator.give(done.members)
-    shift = centre - members.mean(axis=0)
+    shift = weights.centre - members.mean(axis=0)
     parts = list[pl.DataFrame]()
     for programme in dict.fromkeys(target.programme for target in targets):
         left = [j for j, target in enumerate(targets) if target.programme == programme]
         used = [j for j in range(len(targets)) if j not in left]
-        weights, k = leave_out_weights(members + shift, data, error, left=left)
+        chances, k = leave_out_weights(members + shift, data, error, left=left)
         how, kept = "weights", members
-        middle = (weights[:, None] * (members + shift)).sum(axis=0)
+        middle = (chances[:, None] * (members + shift)).sum(axis=0)
         if not k < MOST_K:
             drawn = find_posterior(emulator, data - shift, error, used=used, members=400)
-            how, weights, kept = "emulator", None, emulator.give(drawn)
+            how, chances, kept = "emulator", None, emulator.give(drawn)
             middle = kept.mean(axis=0) + shift
+        _, change = fit_weighting(
+            weights.seen,
+            targets,
+            centre=weights.centre,
+            data=data,
+            error=error,
+            used=used,
+            near=weights.weighting,
+        )
         own = tuple(targets[j] for j in left)
         middle, kept = middle[left], kept[:, left]
         again = _run_refit(out, programme, own)
         if again is not None:
-            how, (middle, kept), weights = "refit", again, None
-        found = predict_targets(own, middle, kept, weights=weights)
+            how, (middle, kept), chances = "refit", again, None
+        found = predict_targets(own, middle + change[left], kept, weights=chances)
         table = make_fit_table(own, found, naive[:, left])
         parts.append(table.with_columns(how=pl.lit(how), pareto_k=pl.lit(float(k))))
     return pl.concat(parts)

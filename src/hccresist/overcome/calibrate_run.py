@@ -72,7 +72,7 @@ def run_chunk(work: Work, members: Sequence[Mapping[str, float]], replicates: Se
     pools = [
         make_pool(
             values,
-            _lines(work.trials, work.patients),
+            find_lines(work.trials, work.patients),
             size=work.pool or POOL_EACH * work.patients,
             replicate=replicate,
             threads=1,
@@ -92,7 +92,7 @@ def _run_trials(work: Work, pools: Sequence[Pool]) -> Iterator[pl.DataFrame]:
 
 
 @lru_cache(maxsize=4)
-def _lines(trials: tuple[str, ...], patients: int) -> tuple[tuple[tuple[str, ...], float], ...]:
+def find_lines(trials: tuple[str, ...], patients: int) -> tuple[tuple[tuple[str, ...], float], ...]:
     """Earlier lines that the arms of trials ask for."""
     arms = [arm for trial in trials for arm in cut_spec(trial, patients=patients).arms]
     return tuple(dict.fromkeys([((), 0.0), *(find_line(arm) for arm in arms)]))

@@ -20,6 +20,8 @@ from hccresist.overcome.model.text import FOLDER
 from hccresist.overcome.pk import PHASES, TERMS, Course, Doses, Kinetics
 
 _KINETIC: Final = tuple(part.name for part in fields(Kinetics))
+ENROLLED: Final = "enrolled."
+"""Begins the names of odds of enrolment among the values of a parameter set."""
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,8 @@ def find_kinetics(drug: Drug, deviates: Mapping[str, float] | None = None) -> Ki
 def split_values(values: Mapping[str, float]) -> tuple[dict[str, float], dict[str, float]]:
     """Part values of parameters from factors on drug effects, whose names are ``drug.effect``.
 
+    Odds of enrolment (`prevalence_weights`) are neither, and left out.
+
     Raises
     ------
     ConfigError
@@ -215,7 +219,8 @@ def split_values(values: Mapping[str, float]) -> tuple[dict[str, float], dict[st
     >>> split_values({"growth_rate": 0.01, "sorafenib.dose_kill": 1.2})
     ({'growth_rate': 0.01}, {'sorafenib.dose_kill': 1.2})
     """
-    factors = {name: value for name, value in values.items() if "." in name}
+    given = {name: value for name, value in values.items() if not name.startswith(ENROLLED)}
+    factors = {name: value for name, value in given.items() if "." in name}
     drugs, problems = read_drugs(), list[str]()
     for name, value in factors.items():
         drug, _, effect = name.partition(".")
@@ -225,7 +230,7 @@ def split_values(values: Mapping[str, float]) -> tuple[dict[str, float], dict[st
             problems.append(f"{name}: a factor of {value:g} (more than zero is wanted)")
     if problems:
         raise ConfigError("\n".join(problems))
-    return {name: value for name, value in values.items() if name not in factors}, factors
+    return {name: value for name, value in given.items() if name not in factors}, factors
 
 
 def scale_drug(drug: Drug, factors: Mapping[str, float]) -> Drug:

@@ -26,6 +26,7 @@ from hccresist.outcomes.survival import MONTH
 from hccresist.overcome.dosing import split_values
 from hccresist.overcome.engine import Result, settle
 from hccresist.overcome.population import Population, draw_population, scale_population
+from hccresist.overcome.prevalence_weights import MEAN, is_found, read_weighting
 from hccresist.overcome.rng import TWIN
 from hccresist.overcome.trial_endpoints import MEDIANS, RATIOS
 from hccresist.overcome.trial_people import Enrolled, Start, find_hazard, fits_mix, has_grown, take_people
@@ -81,12 +82,15 @@ def make_pool(
     lines
         Earlier lines that arms ask for; ``((), 0.0)`` is none.
     size
-        Patients.
+        Patients; about so many where some are not found (`prevalence_weights`).
     replicate
         Number of the pool: other patients.
     """
     own, factors = split_values(values)
-    drawn = draw_pool(replicate * size, size, seed=seed)
+    weighting = read_weighting(values)
+    count = size if weighting is None else round(size / MEAN)
+    drawn = draw_pool(replicate * count, count, seed=seed)
+    drawn = take_people(drawn, is_found(drawn, weighting, seed=seed))
     people = scale_population(drawn, own)
     start = settle(people, threads=threads)
     fine = (start[2] == 0) & has_grown(people, start)
@@ -142,6 +146,30 @@ def run_members(
     ConfigError
         Where the trial has rules that a pool does not know: eligibility, handles, dropout of its own.
     """
+    found = dict[tuple[int, Wanted], Row]()
+    study = make_members_study(spec, pools, wanted, threads=threads)
+    if study is not None:
+        found = _measure(study, spec, wanted)
+    numbers = range(len(pools))
+    rows = [found.get((k, key), (k, *key, float("nan"), 0)) for k in numbers for key in wanted]
+    return _table(rows)
+
+
+def make_members_study(
+    spec: Spec, pools: Sequence[Pool], wanted: Sequence[Wanted], *, threads: int | None = None
+) -> Study | None:
+    """Run the arms that are asked for on all pools: one study, whose arms are named ``ARM@NUMBER``.
+
+    Returns
+    -------
+    Study or None
+        None where no pool has patients enough.
+
+    Raises
+    ------
+    ConfigError
+        As `run_members`.
+    """
     if _is_special(spec):
         message = f"{spec.name} has eligibility, handles or dropout of its own: run it by `run_replicate`"
         raise ConfigError(message)
@@ -154,15 +182,12 @@ def run_members(
             if who is not None:
                 own = replace(arm, arm_id=f"{arm.arm_id}{SEPARATOR}{number}", control=False)
                 begun.append(begin_arm(spec, own, who, factors=pool.factors, threads=threads, run=None))
-    found = dict[tuple[int, Wanted], Row]()
-    if begun:
-        many = replace(spec, arms=tuple(each.arm for each in begun))
-        tables, _ = end_arms(many, begun, threads=threads, run=None)
-        tables.pop("labs")
-        found = _measure(make_study(many, tables), spec, wanted)
-    numbers = range(len(pools))
-    rows = [found.get((k, key), (k, *key, float("nan"), 0)) for k in numbers for key in wanted]
-    return _table(rows)
+    if not begun:
+        return None
+    many = replace(spec, arms=tuple(each.arm for each in begun))
+    tables, _ = end_arms(many, begun, threads=threads, run=None)
+    tables.pop("labs")
+    return make_study(many, tables)
 
 
 def _is_special(spec: Spec) -> bool:
@@ -187,14 +212,23 @@ def _table(rows: Sequence[Row]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=dict(zip(COLUMNS, kinds, strict=True)), orient="row")
 
 
-def _measure(study: Study, spec: Spec, wanted: Sequence[Wanted]) -> dict[tuple[int, Wanted], Row]:
-    """All endpoints that are asked for, of all arms."""
+def assess_members(
+    study: Study, spec: Spec, wanted: Sequence[Wanted]
+) -> tuple[Mapping[str, pl.DataFrame], pl.DataFrame]:
+    """Assess a study by the criteria that are asked for: tables of *assess*, and events."""
     published = {word: name for name, word in CRITERIA.items()}
     asked = {published[criterion] for *_, criterion in wanted if criterion}
     criteria = [name for name in spec.criteria if name in asked] or list(spec.criteria[:1])
     tables = assess_study(study, criteria=criteria, reasons=False).tables
     best, timepoints = tables["best_response"], tables["timepoints"]
     events = derive_events(study, timepoints=timepoints, best_response=best, confirmed=spec.confirmed)
+    return tables, events
+
+
+def _measure(study: Study, spec: Spec, wanted: Sequence[Wanted]) -> dict[tuple[int, Wanted], Row]:
+    """All endpoints that are asked for, of all arms."""
+    tables, events = assess_members(study, spec, wanted)
+    best, timepoints = tables["best_response"], tables["timepoints"]
     rates = compute_rates(study, best_response=best, baselines=tables["baselines"], timepoints=timepoints)
     rates = rates.filter(pl.col("confirmed") == spec.confirmed)
     shares = {

@@ -28,6 +28,7 @@ from hccresist.overcome.population import (
     find_handle_values,
     read_traits,
 )
+from hccresist.overcome.prevalence_weights import MEAN, is_found, read_weighting
 from hccresist.overcome.rng import Purpose, draw_uniform, index_of
 from hccresist.overcome.trial_prior import can_live, end_line, run_line
 from hccresist.overcome.trial_spec import LABS, YES_OR_NO, Arm, Eligibility, Spec
@@ -115,7 +116,8 @@ def enrol(
     first = (replicate * len(spec.arms) + place) * STRIDE
     screened = enrolled = 0
     people, starts = list[Population](), list[Start]()
-    share = find_mix_share(spec.mix)
+    weighting = read_weighting(values)
+    share = find_mix_share(spec.mix) * (1.0 if weighting is None else MEAN)
     while enrolled < arm.n:
         left = arm.n - enrolled
         count = min(int(left / share * 1.1) + FEWEST, SCREENED_MOST - screened)
@@ -156,6 +158,7 @@ def _screen(
     own, factors = split_values(values)
     everybody = draw_population(numbers, handles=spec.handles, values=own, mixed=spec.mixed, seed=seed)
     kept = fits_mix(everybody, spec.mix, seed=seed)
+    kept &= is_found(everybody, read_weighting(values), values=own, seed=seed)
     for rules in (spec.eligibility, arm.eligibility):
         kept &= fits_traits(everybody, rules)
     labs = [rules for rules in (spec.eligibility, arm.eligibility) if set(rules.ranges) & set(LABS)]
