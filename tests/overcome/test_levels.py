@@ -48,8 +48,8 @@ def course_of(kinetics: Kinetics, doses: Doses, *, until: float, fast: bool) -> 
     starts, terms, ripples = list[float](), list[np.ndarray](), list[np.ndarray]()
     for day, end, amount in zip(days[:-1], days[1:], table.amounts[given], strict=True):
         if flowing:
-            more = levels.ahead(kin, own.copy(), amount - inflow, doses.every_days / 2)
-            x, inflow = np.maximum(x + more, 0.0), amount
+            x = x + np.array(levels.turn_inflow(kin, own.copy(), amount - inflow, doses.every_days))
+            inflow = amount
         else:
             x[2 if kinetics.absorption else 0] += amount
         at = day

@@ -25,8 +25,8 @@ SPLIT_ERROR: Final = 0.0003
 _DENSE: Final = 3.0
 SPLIT_DAYS: Final = 3.5
 """Longest piece of an interval for a drug with saturable clearance (days)."""
-PHASE_COUNT: Final = 12
-"""Phases of a dosing interval in the fast mode."""
+PHASE_COUNT: Final = 8
+"""Phases of a dosing interval in the fast mode: two vectors of four numbers; eight give what twelve do."""
 PIECES: Final = 16
 """Most pieces of an interval of 28 days."""
 
@@ -299,9 +299,7 @@ def find_course(kinetics: Kinetics, doses: Doses, *, until: float, fast: bool = 
     inflow = 0.0
     for day, length, given in _intervals(doses, until, steady=steady):
         if steady:
-            # A dose comes at the start of the interval that it stands for: inflow is half an interval ahead.
-            ahead = _solve(kinetics, kinetics.clearance, np.zeros_like(amounts), given - inflow)
-            amounts = np.maximum(amounts + ahead.after(doses.every_days / 2), 0.0)
+            amounts = amounts + _turn(kinetics, given - inflow, every_days=doses.every_days)
             inflow = given
         else:
             amounts[into] += given
@@ -324,6 +322,21 @@ def find_inflows(doses: Doses, *, until: float) -> Doses:
     found = _intervals(doses, until, steady=True)
     days = np.array([day for day, _, _ in found])
     return Doses(days, np.array([inflow for _, _, inflow in found]), doses.every_days)
+
+
+def _turn(kinetics: Kinetics, change: float, *, every_days: float) -> Array:
+    """Find by how much mean amounts change where an inflow changes by so much (mg/day).
+
+    Tablets are a mean, which flows in evenly, and a ripple about it that repeats with each dose. Amounts do
+    not jump at the moment before a dose, so that the mean must, by what the ripple's end changes by.
+    """
+    matrix, rates = find_rates(kinetics, kinetics.clearance)
+    dose = np.zeros(rates.size)
+    dose[-1 if kinetics.absorption else 0] = change * every_days
+    kept = rates > 0
+    x = rates[kept] * every_days
+    end = np.exp(-x) / -np.expm1(-x) - 1.0 / x
+    return -(end @ (find_projectors(matrix, rates) @ dose)[kept])
 
 
 def _ripple(kinetics: Kinetics, piece: _Piece, *, inflow: float, every_days: float) -> Array:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from hccresist.overcome.model.integrate import CLONES, HAZARDS, cross, show
+from hccresist.overcome.model.integrate import CLONES, HAZARDS, cross, find_effects, show
 from hccresist.overcome.model.kernel_generated import (
     LESION_PARAMETERS,
     LESION_PARAMS,
@@ -27,20 +27,21 @@ from hccresist.overcome.model.kernel_generated import (
     PATIENT_SHOWN,
     PATIENT_SIZE,
     lesion_events,
+    lesion_swing,
 )
 from hccresist.overcome.model.levels import (
     INFLOW,
     PIECE_END,
-    ahead,
     amount,
     begin,
     count_pieces,
     go_on,
     set_ripples,
+    turn_inflow,
     write_terms,
 )
 
-STAMP: Final = "68b972d200de80e7"
+STAMP: Final = "9dba9f0fb90c32c0"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 DEATH, DROPOUT, NEW = 0, 1, 2
 TACE, ABLATION, RESECTION = 0, 1, 2
@@ -117,10 +118,9 @@ def _start_drugs(plan, patients, i, room, thread):
 
 @njit(cache=True, error_model="numpy")
 def _flow_in(plan, i, d, inflow, change, x, own):
-    """Amounts after a change of inflow: tablets come at the start of the interval that they stand for."""
-    kin = plan.kinetics[i, d]
-    more = ahead(kin, own, change, plan.every_days[d] / 2.0)
-    return max(x[0] + more[0], 0.0), max(x[1] + more[1], 0.0), max(x[2] + more[2], 0.0)
+    """Mean amounts after a change of inflow."""
+    more = turn_inflow(plan.kinetics[i, d], own, change, plan.every_days[d])
+    return x[0] + more[0], x[1] + more[1], x[2] + more[2]
 
 
 @njit(cache=True, error_model="numpy")
@@ -290,6 +290,45 @@ def _pass(plan, i, days, room, thread):
 
 
 @njit(cache=True, error_model="numpy")
+def _turns(plan, i, t, room, thread):
+    """Whether an inflow of tablets changes at day `t`, and with it the swing of vessels within the day."""
+    for d in range(plan.weights.shape[0]):
+        own = room.drugs[thread, d]
+        if plan.inflow[d] > 0.0 and _next_dose(plan, i, d, room.pointers[thread, d], own) <= t + _SAME:
+            return True
+    return False
+
+
+@njit(cache=True, error_model="numpy")
+def _swing(patients, i, slot, state, effects):
+    """How far the vessels of a lesion are from their mean of the day at the moment of a dose."""
+    base, own = PATIENT_SIZE + slot * LESION_SIZE, PATIENT_PARAMS + slot * LESION_PARAMS
+    return lesion_swing(state, base, patients.params[i], own, effects)
+
+
+@njit(cache=True, error_model="numpy")
+def _find_moment(plan, patients, i, lesions, room, thread):
+    """Take the vessels of all lesions from their mean of the day to the moment of a dose."""
+    state, effects = room.state[thread], room.effects[thread]
+    find_effects(0.0, room.terms[thread], room.ripples[thread], plan.many, plan.weights, effects)
+    for slot in range(lesions):
+        at = PATIENT_SIZE + slot * LESION_SIZE + _CAPACITY
+        state[at] = max(state[at] + _swing(patients, i, slot, state, effects), 0.0)
+
+
+@njit(cache=True, error_model="numpy")
+def _find_mean(plan, patients, i, lesions, room, thread):
+    """Take the vessels of all lesions from the moment of a dose to their mean of the day."""
+    state, effects = room.state[thread], room.effects[thread]
+    find_effects(0.0, room.terms[thread], room.ripples[thread], plan.many, plan.weights, effects)
+    for slot in range(lesions):
+        at = PATIENT_SIZE + slot * LESION_SIZE + _CAPACITY
+        moment = state[at]
+        for _ in range(2):  # the swing is that about the mean, which it is needed for
+            state[at] = max(moment - _swing(patients, i, slot, state, effects), 0.0)
+
+
+@njit(cache=True, error_model="numpy")
 def _stop(plan, patients, i, t, visit, procedure, lesions, seen, room, thread):
     """Do what there is at day `t`: scan, procedures, doses; the next visit and procedure."""
     row = i % plan.visits.shape[0]
@@ -302,9 +341,14 @@ def _stop(plan, patients, i, t, visit, procedure, lesions, seen, room, thread):
         if plan.procedure_days[row, procedure] > t - _SAME:
             _apply(plan, patients, i, procedure, lesions, room.state[thread])
         procedure += 1
+    turns = plan.many and _turns(plan, i, t, room, thread)
+    if turns:
+        _find_moment(plan, patients, i, lesions, room, thread)
     for d in range(plan.weights.shape[0]):
         _give(plan, patients, i, d, t, room, thread)
     _pass(plan, i, 0.0, room, thread)
+    if turns:
+        _find_mean(plan, patients, i, lesions, room, thread)
     return visit, procedure
 
 

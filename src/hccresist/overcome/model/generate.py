@@ -168,7 +168,8 @@ class _Body:
         daily, rules = self._daily(), self._rules()
         yield from _packed([*self._loads(rules), *self._sets([r for r in rules if r not in daily])])
         if self.module.ripple:
-            yield from self._swing(daily, moment=False)
+            yield from self._swing(daily)
+            yield from self._spread()
         at = _columns(self.model)
         moving = [(i, write) for i, write in enumerate(self.writes) if _moves(write, daily)]
         inner = [f"{self.module.ripple} = {_column(self.model, 1)}"] if self.module.ripple else []
@@ -193,13 +194,25 @@ class _Body:
             yield "    if many:"
             early = self._sets([rule for rule in self._rate_rules() if rule not in daily])
             yield from (f"    {line}" for line in _packed(early))
-            yield from (f"    {line}" for line in self._swing(daily, moment=True))
+            yield from (f"    {line}" for line in self._swing(daily))
+            yield from (f"    {line}" for line in self._add_swing(self.module.ripple))
+            yield f"        {self.module.ripple} = max({self.module.ripple}, 0.0)"
         yield f"    k = {PHASE_COUNT}"
         yield from _packed([*self._sets(rules), *self._add()])
         yield from self._results(set())
 
-    def _swing(self, daily: frozenset[str], *, moment: bool) -> Iterator[str]:
-        """Lines that find the swinging state in each phase, or before a dose, from its rate in each phase."""
+    def swing(self) -> Iterator[str]:
+        """Lines that find how far the swinging state is from its mean at the moment before a dose."""
+        daily = self._daily()
+        yield from _packed(self._loads([]))
+        yield from _packed(self._sets([rule for rule in self._rate_rules() if rule not in daily]))
+        yield from self._swing(daily)
+        yield "    moved = 0.0"
+        yield from self._add_swing("moved")
+        yield "    return moved"
+
+    def _swing(self, daily: frozenset[str]) -> Iterator[str]:
+        """Lines that find the rate of the swinging state in each phase."""
         state, calm = self.module.ripple, self.model.daily(self.module)
         rules = self._rate_rules()
         yield from _packed(self._sets([rule for rule in rules if rule in daily and rule not in calm]))
@@ -208,21 +221,29 @@ class _Body:
         # Names of their own: a name that lives on after the loop would keep it from becoming vectors.
         own = re.compile(rf"\b({'|'.join(rule for rule in rules if rule in calm)})\b")
         yield from _hoisted([own.sub(r"\1_k", line) for line in each])
-        swing = LANES * len(self.model.exposures)
-        spread = LANES * (len(self.model.exposures) + _columns(self.model)["spread"])
-        if moment:
-            yield f"    for j in range({PHASE_COUNT}):"
-            yield f"        {state} += e[{spread} + {LANES} * j + {PHASE_COUNT}] * e[{swing} + j]"
-            yield f"    {state} = max({state}, 0.0)"
-            return
+
+    def _add_swing(self, name: str) -> Iterator[str]:
+        """Lines that add to a name how far the swinging state moves by the moment before a dose."""
+        swing, spread = self._swing_places()
+        yield f"    for j in range({PHASE_COUNT}):"
+        yield f"        {name} += e[{spread} + {LANES} * j + {PHASE_COUNT}] * e[{swing} + j]"
+
+    def _spread(self) -> Iterator[str]:
+        """Lines that find the swinging state in each phase."""
+        swing, spread = self._swing_places()
         yield f"    for k in range({PHASE_COUNT}):"
-        yield f"        {_column(self.model, 1)} = {state}"
+        yield f"        {_column(self.model, 1)} = {self.module.ripple}"
         yield f"    for j in range({PHASE_COUNT}):"
         yield f"        moved = e[{swing} + j]"
         yield f"        for k in range({PHASE_COUNT}):"
         yield f"            {_column(self.model, 1)} += e[{spread} + {LANES} * j + k] * moved"
         yield f"    for k in range({PHASE_COUNT}):"
         yield f"        {_column(self.model, 1)} = max({_column(self.model, 1)}, 0.0)"
+
+    def _swing_places(self) -> tuple[int, int]:
+        """Where rates of the swinging state and the spread of phases begin."""
+        effects = len(self.model.exposures)
+        return LANES * effects, LANES * (effects + _columns(self.model)["spread"])
 
     def _add(self) -> list[str]:
         """Statements that add to the sums of a phase."""
@@ -380,8 +401,9 @@ def write_kernel(model: Model) -> str:
     str
         Python source with ``steady(state, params, exposures, out)``, which writes the rates of all
         states into `out`; ``day``, of the same arguments, which writes their means over the phases of the
-        day (only what tablets change within the day is computed for each phase); and ``outputs``, which
-        writes the outputs at the moment before a dose.
+        day (only what tablets change within the day is computed for each phase); ``outputs``, which
+        writes the outputs at the moment before a dose; and ``lesion_swing``, how far the state that swings
+        within the day is from its mean at that moment.
     """
     lesion, patient = model.lesion, model.patient
     lines = [_HEAD, *_sizes(model), "", *_functions(model)]
@@ -395,6 +417,7 @@ def write_kernel(model: Model) -> str:
         more = "many, " if name == "outputs" else ""
         lines += [_JIT, f"def lesion_{name}(y, b, p, q, e, {more}out, o):", *parts[0], ""]
         lines += [_JIT, f"def patient_{name}(y, p, e, out):", *parts[1], ""]
+    lines += [_JIT, "def lesion_swing(y, b, p, q, e):", *_lesion(model, []).swing(), ""]
     lines += [_JIT, "def lesion_events(p, q):", *_events(model)]
     size = ("PATIENT_SIZE", "LESION_SIZE")
     what = "Rates of all states on a day of one phase, into `out` (as long as `state`)."

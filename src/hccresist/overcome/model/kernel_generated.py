@@ -66,7 +66,7 @@ LESION_OUTPUTS = (
 PATIENT_SIZE, LESION_SIZE = 9, 14
 PATIENT_PARAMS, LESION_PARAMS = 137, 8
 PATIENT_SHOWN, LESION_SHOWN = 7, 7
-LANES, COLUMNS = 16, 48
+LANES, COLUMNS = 12, 44
 SHARES, SPREAD = 35, 36
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
@@ -88,8 +88,8 @@ def lesion_steady(y, b, p, q, e, out, o):
     debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
     myeloid = y[b + 10]; autophagy = y[b + 11]; upr = y[b + 12]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    inside = 1 / (1 + p[115] * e[176 + k] / (1 + e[144 + k] / p[15]))
-    takeover = bypass / (1 + e[112 + k] + e[128 + k]); apparent = p[42] / ((1 - e[0]) * (1 - e[16]))
+    inside = 1 / (1 + p[115] * e[132 + k] / (1 + e[108 + k] / p[15]))
+    takeover = bypass / (1 + e[84 + k] + e[96 + k]); apparent = p[42] / ((1 - e[0]) * (1 - e[12]))
     base_sum = p[40] + p[41] + p[42]; treg_room = effector / (effector + p[46] * treg + p[0])
     escape_sensitive = p[128] * sensitive; escape_tolerant = p[128] * tolerant
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
@@ -97,8 +97,8 @@ def lesion_steady(y, b, p, q, e, out, o):
     interferon = effector / (effector + p[37] * tumour + p[0])
     crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
     hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); spare = hill4(capacity, p[69] * tumour + p[0])
-    cells_ml = p[1] * tumour; seen = shown / (tumour + p[0]); drug = e[144 + k] * inside
-    ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
+    cells_ml = p[1] * tumour; seen = shown / (tumour + p[0]); drug = e[108 + k] * inside
+    ferroptosis = p[29] * hill4(e[120 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
     bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
     hif = hypoxia * (1 + p[q + 6]); treg_target = p[61] * (1 + p[126]) * tumour * (1 + p[63] * hypoxia)
     myeloid_target = p[66] * (1 + p[127]) * y[2] * tumour * (1 + p[68] * hypoxia)
@@ -108,22 +108,22 @@ def lesion_steady(y, b, p, q, e, out, o):
     apoptosis = p[28] * hill2(drug, 1 + p[118]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
     er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
     lactate = p[45] * hif + p[122]
-    treg_net = p[62] * (treg_target - treg) + p[133] * e[0] * treg / (1 + treg / (p[64] * tumour + p[0])) - p[65] * e[48] * treg
+    treg_net = p[62] * (treg_target - treg) + p[133] * e[0] * treg / (1 + treg / (p[64] * tumour + p[0])) - p[65] * e[36] * treg
     myeloid_net = p[67] * (myeloid_target - myeloid); nk_kill = p[51] * myeloid_room / (1 + p[124])
     ligands = p[41] * pdl1; bypass_net = p[16] * p[116] * pressure * (1 - bypass) - p[17] * bypass
-    addicted = p[20] * bypass * saturate(e[112 + k] + e[128 + k], 1) * pressure
+    addicted = p[20] * bypass * saturate(e[84 + k] + e[96 + k], 1) * pressure
     stasis = p[21] * pressure * (1 - rescue); to_tolerant = p[129] + p[130] * pressure
     from_tolerant = p[130] * p[24] * (1 - pressure)
     autophagy_net = p[25] * p[117] * saturate(stress, 1) * (1 - autophagy) - p[26] * autophagy
     upr_net = p[33] * p[120] * saturate(er_load, 1) * (1 - upr) - p[34] * upr
     er_death = p[32] * hill4(er_load, p[31] * (1 + p[35] * upr))
-    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); bound_sum = p[40] + ligands + apparent
+    vegf_signal = vegf * (1 - e[48]) / (1 + e[60 + k]); bound_sum = p[40] + ligands + apparent
     stasis_tolerant = stasis * (1 - p[22])
     gain_sensitive = to_tolerant * sensitive - from_tolerant * tolerant
     gain_escaped = to_tolerant * escaped - from_tolerant * both
     wound = saturate(apoptosis + ferroptosis + er_death + addicted, p[q + 0])
     loss_any = p[5] + hypoxic_death + ferroptosis + er_death + addicted
-    vessel_signal = p[10] + vegf_signal + p[18] * bypass / (1 + e[96 + k]) + p[q + 5]
+    vessel_signal = p[10] + vegf_signal + p[18] * bypass / (1 + e[72 + k]) + p[q + 5]
     pace = p[14] + (p[12] - p[14]) * saturate(vegf_signal, p[13])
     door = saturate(capacity, p[54] * tumour + p[0]) / (1 + p[55] * vegf_signal) / (1 + p[q + 7])
     held = 2 * p[40] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[40] * ligands))
@@ -149,8 +149,8 @@ def lesion_steady(y, b, p, q, e, out, o):
     effector_net = recruited + expansion - exhaustion - p[59] * effector
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
     debris_net = p[1] * loss - p[70] * debris; tumour_growth = p[1] * (birth - loss)
-    e[240 + k] += whole_volume; e[256 + k] += tumour; e[272 + k] += loss; e[288 + k] += recruited
-    e[304 + k] += cells_ml; e[320 + k] += tumour_growth
+    e[180 + k] += whole_volume; e[192 + k] += tumour; e[204 + k] += loss; e[216 + k] += recruited
+    e[228 + k] += cells_ml; e[240 + k] += tumour_growth
     out[o + 0] = birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive
     out[o + 1] = birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant
     out[o + 2] = birth_escaped - loss_escaped - gain_escaped + escape_sensitive
@@ -163,20 +163,20 @@ def lesion_steady(y, b, p, q, e, out, o):
 def patient_steady(y, p, e, out):
     k = 0
     blood_effector = y[0]; stem_memory = y[1]; myeloid_tone = y[2]; afp = y[3]; liver = y[4]
-    micromets = y[5]; stimulus = saturate(e[272 + k], p[74]); unblocked = (1 - e[0]) * (1 - e[16])
-    tone_target = p[84] * (1 + p[85] * saturate(e[240 + k], p[86]))
-    seeding = p[100] * (1 + p[132]) * e[256 + k]; new_hazard = p[103] * (1 + p[132]) * micromets
-    relative_growth = e[320 + k] / (e[304 + k] + 1)
-    priming = p[75] * stimulus * (1 + p[76] * e[32]) * (1 - p[136])
+    micromets = y[5]; stimulus = saturate(e[204 + k], p[74]); unblocked = (1 - e[0]) * (1 - e[12])
+    tone_target = p[84] * (1 + p[85] * saturate(e[180 + k], p[86]))
+    seeding = p[100] * (1 + p[132]) * e[192 + k]; new_hazard = p[103] * (1 + p[132]) * micromets
+    relative_growth = e[240 + k] / (e[228 + k] + 1)
+    priming = p[75] * stimulus * (1 + p[76] * e[24]) * (1 - p[136])
     answer = p[78] * stem_memory * stimulus * (p[79] + 1 - unblocked)
     memory_growth = p[80] * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / p[81])
-    death_hazard = p[104] * (1 + e[304 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
-    out[0] = (1 - p[77]) * priming + answer - p[83] * blood_effector - e[288 + k]
+    death_hazard = p[104] * (1 + e[228 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
+    out[0] = (1 - p[77]) * priming + answer - p[83] * blood_effector - e[216 + k]
     out[1] = p[77] * priming + memory_growth - p[82] * stem_memory
-    out[2] = p[87] * (tone_target - myeloid_tone); out[3] = p[89] * e[256 + k] - p[90] * afp
-    out[4] = p[93] * (p[94] - liver) - (p[95] * saturate(e[240 + k], p[96]) + p[97] * e[192 + k]) * liver
-    out[5] = seeding + p[101] * (1 - saturate(e[144 + k], 1)) * micromets - p[102] * blood_effector * micromets
-    out[6] = new_hazard; out[7] = death_hazard; out[8] = p[108] * (1 + p[109] * e[192 + k])
+    out[2] = p[87] * (tone_target - myeloid_tone); out[3] = p[89] * e[192 + k] - p[90] * afp
+    out[4] = p[93] * (p[94] - liver) - (p[95] * saturate(e[180 + k], p[96]) + p[97] * e[144 + k]) * liver
+    out[5] = seeding + p[101] * (1 - saturate(e[108 + k], 1)) * micromets - p[102] * blood_effector * micromets
+    out[6] = new_hazard; out[7] = death_hazard; out[8] = p[108] * (1 + p[109] * e[144 + k])
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def lesion_day(y, b, p, q, e, out, o):
@@ -184,7 +184,7 @@ def lesion_day(y, b, p, q, e, out, o):
     debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
     myeloid = y[b + 10]; autophagy = y[b + 11]; upr = y[b + 12]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    apparent = p[42] / ((1 - e[0]) * (1 - e[16])); base_sum = p[40] + p[41] + p[42]
+    apparent = p[42] / ((1 - e[0]) * (1 - e[12])); base_sum = p[40] + p[41] + p[42]
     treg_room = effector / (effector + p[46] * treg + p[0]); escape_sensitive = p[128] * sensitive
     escape_tolerant = p[128] * tolerant
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
@@ -204,38 +204,38 @@ def lesion_day(y, b, p, q, e, out, o):
     exhausted_net = exhaustion - p[60] * exhausted
     hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
     vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
-    c0 = e[64]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
+    c0 = e[48]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
     c8 = p[9]; c9 = p[11]
-    for k in range(12):
-        vegf_signal_k = vegf * (1 - c0) / (1 + e[80 + k])
-        vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[96 + k]) + c3
+    for k in range(8):
+        vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
+        vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[72 + k]) + c3
         pace_k = c4 + (c5 - c4) * saturate(vegf_signal_k, c6)
         vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
-        capacity_net_k = pace_k * (vessel_target_k - capacity); e[208 + k] = capacity_net_k
-    for k in range(12):
-        e[224 + k] = capacity
-    for j in range(12):
-        moved = e[208 + j]
-        for k in range(12):
-            e[224 + k] += e[576 + 16 * j + k] * moved
-    for k in range(12):
-        e[224 + k] = max(e[224 + k], 0.0)
+        capacity_net_k = pace_k * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
+    for k in range(8):
+        e[168 + k] = capacity
+    for j in range(8):
+        moved = e[156 + j]
+        for k in range(8):
+            e[168 + k] += e[432 + 12 * j + k] * moved
+    for k in range(8):
+        e[168 + k] = max(e[168 + k], 0.0)
     c0 = p[115]; c1 = p[15]; c2 = p[0]; c3 = p[69]; c4 = p[29]; c5 = p[119]; c6 = p[19]; c7 = p[q + 6]
     c8 = p[61]; c9 = p[126]; c10 = p[63]; c11 = p[66]; c12 = p[127]; c13 = y[2]; c14 = p[68]; c15 = p[6]
     c16 = p[36]; c17 = p[28]; c18 = p[118]; c19 = p[27]; c20 = p[30]; c21 = p[7]; c22 = p[8]; c23 = p[114]
-    c24 = p[45]; c25 = p[122]; c26 = p[62]; c27 = p[133]; c28 = e[0]; c29 = p[64]; c30 = p[65]; c31 = e[48]
+    c24 = p[45]; c25 = p[122]; c26 = p[62]; c27 = p[133]; c28 = e[0]; c29 = p[64]; c30 = p[65]; c31 = e[36]
     c32 = p[67]; c33 = p[16]; c34 = p[116]; c35 = p[17]; c36 = p[20]; c37 = p[21]; c38 = p[129]
     c39 = p[130]; c40 = p[24]; c41 = p[25]; c42 = p[117]; c43 = p[26]; c44 = p[33]; c45 = p[120]
-    c46 = p[34]; c47 = p[32]; c48 = p[31]; c49 = p[35]; c50 = e[64]; c51 = p[22]; c52 = p[q + 0]; c53 = p[5]
+    c46 = p[34]; c47 = p[32]; c48 = p[31]; c49 = p[35]; c50 = e[48]; c51 = p[22]; c52 = p[q + 0]; c53 = p[5]
     c54 = p[10]; c55 = p[18]; c56 = p[q + 5]; c57 = p[14]; c58 = p[12]; c59 = p[13]; c60 = p[54]
     c61 = p[55]; c62 = p[q + 7]; c63 = p[134]; c64 = p[131]; c65 = p[q + 1]; c66 = p[9]; c67 = p[11]
     c68 = p[52]; c69 = y[0]; c70 = p[53]; c71 = p[23]; c72 = p[49]; c73 = p[50]; c74 = p[q + 2]; c75 = p[72]
     c76 = p[71]; c77 = p[135]; c78 = p[59]; c79 = p[1]; c80 = p[70]
-    for k in range(12):
-        capacity = e[224 + k]; inside = 1 / (1 + c0 * e[176 + k] / (1 + e[144 + k] / c1))
-        takeover = bypass / (1 + e[112 + k] + e[128 + k]); hypoxia = hill2(tumour, capacity + c2)
-        spare = hill4(capacity, c3 * tumour + c2); drug = e[144 + k] * inside
-        ferroptosis = c4 * hill4(e[160 + k] * inside, 1 + c5); rescue = c6 * takeover; hif = hypoxia * (1 + c7)
+    for k in range(8):
+        capacity = e[168 + k]; inside = 1 / (1 + c0 * e[132 + k] / (1 + e[108 + k] / c1))
+        takeover = bypass / (1 + e[84 + k] + e[96 + k]); hypoxia = hill2(tumour, capacity + c2)
+        spare = hill4(capacity, c3 * tumour + c2); drug = e[108 + k] * inside
+        ferroptosis = c4 * hill4(e[120 + k] * inside, 1 + c5); rescue = c6 * takeover; hif = hypoxia * (1 + c7)
         treg_target = c8 * (1 + c9) * tumour * (1 + c10 * hypoxia)
         myeloid_target = c11 * (1 + c12) * c13 * tumour * (1 + c14 * hypoxia)
         hypoxic_death = c15 * hypoxia * (1 - c16 * upr) / (1 + c7); pressure = saturate(drug, 1)
@@ -246,18 +246,18 @@ def lesion_day(y, b, p, q, e, out, o):
         treg_net = c26 * (treg_target - treg) + c27 * c28 * treg / (1 + treg / (c29 * tumour + c2)) - c30 * c31 * treg
         myeloid_net = c32 * (myeloid_target - myeloid)
         bypass_net = c33 * c34 * pressure * (1 - bypass) - c35 * bypass
-        addicted = c36 * bypass * saturate(e[112 + k] + e[128 + k], 1) * pressure
+        addicted = c36 * bypass * saturate(e[84 + k] + e[96 + k], 1) * pressure
         stasis = c37 * pressure * (1 - rescue); to_tolerant = c38 + c39 * pressure
         from_tolerant = c39 * c40 * (1 - pressure)
         autophagy_net = c41 * c42 * saturate(stress, 1) * (1 - autophagy) - c43 * autophagy
         upr_net = c44 * c45 * saturate(er_load, 1) * (1 - upr) - c46 * upr
-        er_death = c47 * hill4(er_load, c48 * (1 + c49 * upr)); vegf_signal = vegf * (1 - c50) / (1 + e[80 + k])
+        er_death = c47 * hill4(er_load, c48 * (1 + c49 * upr)); vegf_signal = vegf * (1 - c50) / (1 + e[60 + k])
         stasis_tolerant = stasis * (1 - c51)
         gain_sensitive = to_tolerant * sensitive - from_tolerant * tolerant
         gain_escaped = to_tolerant * escaped - from_tolerant * both
         wound = saturate(apoptosis + ferroptosis + er_death + addicted, c52)
         loss_any = c53 + hypoxic_death + ferroptosis + er_death + addicted
-        vessel_signal = c54 + vegf_signal + c55 * bypass / (1 + e[96 + k]) + c56
+        vessel_signal = c54 + vegf_signal + c55 * bypass / (1 + e[72 + k]) + c56
         pace = c57 + (c58 - c57) * saturate(vegf_signal, c59)
         door = saturate(capacity, c60 * tumour + c2) / (1 + c61 * vegf_signal) / (1 + c62)
         growth = c52 * (1 - hypoxia) * (1 + c63 * c28) * (1 + c64 * (spare + wound))
@@ -280,21 +280,21 @@ def lesion_day(y, b, p, q, e, out, o):
         effector_net = recruited + expansion - exhaustion - c78 * effector
         loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = c79 * loss - c80 * debris
         tumour_growth = c79 * (birth - loss)
-        e[336 + k] = e[560 + k] * (birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive)
-        e[352 + k] = e[560 + k] * (birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant)
-        e[368 + k] = e[560 + k] * (birth_escaped - loss_escaped - gain_escaped + escape_sensitive)
-        e[384 + k] = e[560 + k] * (birth_both - loss_both + gain_escaped + escape_tolerant)
-        e[400 + k] = e[560 + k] * (capacity_net); e[416 + k] = e[560 + k] * (debris_net)
-        e[432 + k] = e[560 + k] * (oedema_net); e[448 + k] = e[560 + k] * (effector_net)
-        e[480 + k] = e[560 + k] * (treg_net); e[496 + k] = e[560 + k] * (myeloid_net)
-        e[512 + k] = e[560 + k] * (autophagy_net); e[528 + k] = e[560 + k] * (upr_net)
-        e[544 + k] = e[560 + k] * (bypass_net); e[240 + k] += whole_volume; e[256 + k] += tumour
-        e[272 + k] += loss; e[288 + k] += recruited; e[304 + k] += cells_ml; e[320 + k] += tumour_growth
+        e[252 + k] = e[420 + k] * (birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive)
+        e[264 + k] = e[420 + k] * (birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant)
+        e[276 + k] = e[420 + k] * (birth_escaped - loss_escaped - gain_escaped + escape_sensitive)
+        e[288 + k] = e[420 + k] * (birth_both - loss_both + gain_escaped + escape_tolerant)
+        e[300 + k] = e[420 + k] * (capacity_net); e[312 + k] = e[420 + k] * (debris_net)
+        e[324 + k] = e[420 + k] * (oedema_net); e[336 + k] = e[420 + k] * (effector_net)
+        e[360 + k] = e[420 + k] * (treg_net); e[372 + k] = e[420 + k] * (myeloid_net)
+        e[384 + k] = e[420 + k] * (autophagy_net); e[396 + k] = e[420 + k] * (upr_net)
+        e[408 + k] = e[420 + k] * (bypass_net); e[180 + k] += whole_volume; e[192 + k] += tumour
+        e[204 + k] += loss; e[216 + k] += recruited; e[228 + k] += cells_ml; e[240 + k] += tumour_growth
     r0 = r1 = r2 = r3 = r4 = r5 = r6 = r7 = r9 = r10 = r11 = r12 = r13 = 0.0
-    for k in range(12):
-        r0 += e[336 + k]; r1 += e[352 + k]; r2 += e[368 + k]; r3 += e[384 + k]; r4 += e[400 + k]
-        r5 += e[416 + k]; r6 += e[432 + k]; r7 += e[448 + k]; r9 += e[480 + k]; r10 += e[496 + k]
-        r11 += e[512 + k]; r12 += e[528 + k]; r13 += e[544 + k]
+    for k in range(8):
+        r0 += e[252 + k]; r1 += e[264 + k]; r2 += e[276 + k]; r3 += e[288 + k]; r4 += e[300 + k]
+        r5 += e[312 + k]; r6 += e[324 + k]; r7 += e[336 + k]; r9 += e[360 + k]; r10 += e[372 + k]
+        r11 += e[384 + k]; r12 += e[396 + k]; r13 += e[408 + k]
     out[o + 0] = r0; out[o + 1] = r1; out[o + 2] = r2; out[o + 3] = r3; out[o + 4] = r4; out[o + 5] = r5
     out[o + 6] = r6; out[o + 7] = r7; out[o + 8] = exhausted_net; out[o + 9] = r9; out[o + 10] = r10
     out[o + 11] = r11; out[o + 12] = r12; out[o + 13] = r13
@@ -302,30 +302,30 @@ def lesion_day(y, b, p, q, e, out, o):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def patient_day(y, p, e, out):
     blood_effector = y[0]; stem_memory = y[1]; myeloid_tone = y[2]; afp = y[3]; liver = y[4]
-    micromets = y[5]; unblocked = (1 - e[0]) * (1 - e[16]); new_hazard = p[103] * (1 + p[132]) * micromets
+    micromets = y[5]; unblocked = (1 - e[0]) * (1 - e[12]); new_hazard = p[103] * (1 + p[132]) * micromets
     c0 = p[74]; c1 = p[84]; c2 = p[85]; c3 = p[86]; c4 = p[100]; c5 = p[132]; c6 = p[75]; c7 = p[76]
-    c8 = e[32]; c9 = p[136]; c10 = p[78]; c11 = p[79]; c12 = p[80]; c13 = p[81]; c14 = p[104]; c15 = p[105]
+    c8 = e[24]; c9 = p[136]; c10 = p[78]; c11 = p[79]; c12 = p[80]; c13 = p[81]; c14 = p[104]; c15 = p[105]
     c16 = p[106]; c17 = p[107]; c18 = p[77]; c19 = p[83]; c20 = p[82]; c21 = p[87]; c22 = p[89]; c23 = p[90]
     c24 = p[93]; c25 = p[94]; c26 = p[95]; c27 = p[96]; c28 = p[97]; c29 = p[101]; c30 = p[102]
     c31 = p[108]; c32 = p[109]
-    for k in range(12):
-        stimulus = saturate(e[272 + k], c0); tone_target = c1 * (1 + c2 * saturate(e[240 + k], c3))
-        seeding = c4 * (1 + c5) * e[256 + k]; relative_growth = e[320 + k] / (e[304 + k] + 1)
+    for k in range(8):
+        stimulus = saturate(e[204 + k], c0); tone_target = c1 * (1 + c2 * saturate(e[180 + k], c3))
+        seeding = c4 * (1 + c5) * e[192 + k]; relative_growth = e[240 + k] / (e[228 + k] + 1)
         priming = c6 * stimulus * (1 + c7 * c8) * (1 - c9)
         answer = c10 * stem_memory * stimulus * (c11 + 1 - unblocked)
         memory_growth = c12 * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / c13)
-        death_hazard = c14 * (1 + e[304 + k] / c15) * exp(c16 * relative_growth) / (liver ** 2 + c17)
-        e[336 + k] = e[560 + k] * ((1 - c18) * priming + answer - c19 * blood_effector - e[288 + k])
-        e[352 + k] = e[560 + k] * (c18 * priming + memory_growth - c20 * stem_memory)
-        e[368 + k] = e[560 + k] * (c21 * (tone_target - myeloid_tone))
-        e[384 + k] = e[560 + k] * (c22 * e[256 + k] - c23 * afp)
-        e[400 + k] = e[560 + k] * (c24 * (c25 - liver) - (c26 * saturate(e[240 + k], c27) + c28 * e[192 + k]) * liver)
-        e[416 + k] = e[560 + k] * (seeding + c29 * (1 - saturate(e[144 + k], 1)) * micromets - c30 * blood_effector * micromets)
-        e[448 + k] = e[560 + k] * (death_hazard); e[464 + k] = e[560 + k] * (c31 * (1 + c32 * e[192 + k]))
+        death_hazard = c14 * (1 + e[228 + k] / c15) * exp(c16 * relative_growth) / (liver ** 2 + c17)
+        e[252 + k] = e[420 + k] * ((1 - c18) * priming + answer - c19 * blood_effector - e[216 + k])
+        e[264 + k] = e[420 + k] * (c18 * priming + memory_growth - c20 * stem_memory)
+        e[276 + k] = e[420 + k] * (c21 * (tone_target - myeloid_tone))
+        e[288 + k] = e[420 + k] * (c22 * e[192 + k] - c23 * afp)
+        e[300 + k] = e[420 + k] * (c24 * (c25 - liver) - (c26 * saturate(e[180 + k], c27) + c28 * e[144 + k]) * liver)
+        e[312 + k] = e[420 + k] * (seeding + c29 * (1 - saturate(e[108 + k], 1)) * micromets - c30 * blood_effector * micromets)
+        e[336 + k] = e[420 + k] * (death_hazard); e[348 + k] = e[420 + k] * (c31 * (1 + c32 * e[144 + k]))
     r0 = r1 = r2 = r3 = r4 = r5 = r7 = r8 = 0.0
-    for k in range(12):
-        r0 += e[336 + k]; r1 += e[352 + k]; r2 += e[368 + k]; r3 += e[384 + k]; r4 += e[400 + k]
-        r5 += e[416 + k]; r7 += e[448 + k]; r8 += e[464 + k]
+    for k in range(8):
+        r0 += e[252 + k]; r1 += e[264 + k]; r2 += e[276 + k]; r3 += e[288 + k]; r4 += e[300 + k]
+        r5 += e[312 + k]; r7 += e[336 + k]; r8 += e[348 + k]
     out[0] = r0; out[1] = r1; out[2] = r2; out[3] = r3; out[4] = r4; out[5] = r5; out[6] = new_hazard
     out[7] = r7; out[8] = r8
 
@@ -340,21 +340,21 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
         suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
         hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
         vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
-        c0 = e[64]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
+        c0 = e[48]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
         c8 = p[9]; c9 = p[11]
-        for k in range(12):
-            vegf_signal_k = vegf * (1 - c0) / (1 + e[80 + k])
-            vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[96 + k]) + c3
+        for k in range(8):
+            vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
+            vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[72 + k]) + c3
             pace_k = c4 + (c5 - c4) * saturate(vegf_signal_k, c6)
             vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
-            capacity_net_k = pace_k * (vessel_target_k - capacity); e[208 + k] = capacity_net_k
-        for j in range(12):
-            capacity += e[576 + 16 * j + 12] * e[208 + j]
+            capacity_net_k = pace_k * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
+        for j in range(8):
+            capacity += e[432 + 12 * j + 8] * e[156 + j]
         capacity = max(capacity, 0.0)
-    k = 12
+    k = 8
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    inside = 1 / (1 + p[115] * e[176 + k] / (1 + e[144 + k] / p[15]))
-    takeover = bypass / (1 + e[112 + k] + e[128 + k]); apparent = p[42] / ((1 - e[0]) * (1 - e[16]))
+    inside = 1 / (1 + p[115] * e[132 + k] / (1 + e[108 + k] / p[15]))
+    takeover = bypass / (1 + e[84 + k] + e[96 + k]); apparent = p[42] / ((1 - e[0]) * (1 - e[12]))
     base_sum = p[40] + p[41] + p[42]; treg_room = effector / (effector + p[46] * treg + p[0])
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
     hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
@@ -362,8 +362,8 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
     crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
     hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); spare = hill4(capacity, p[69] * tumour + p[0])
     enhancing = hill4(capacity, p[73] * tumour + p[0]); cells_ml = p[1] * tumour
-    seen = shown / (tumour + p[0]); drug = e[144 + k] * inside
-    ferroptosis = p[29] * hill4(e[160 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
+    seen = shown / (tumour + p[0]); drug = e[108 + k] * inside
+    ferroptosis = p[29] * hill4(e[120 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
     bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
     whole_mm = p[4] * whole_volume ** (1 / 3); hif = hypoxia * (1 + p[q + 6])
     treg_target = p[61] * (1 + p[126]) * tumour * (1 + p[63] * hypoxia)
@@ -375,13 +375,13 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
     apoptosis = p[28] * hill2(drug, 1 + p[118]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
     er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
     lactate = p[45] * hif + p[122]
-    treg_net = p[62] * (treg_target - treg) + p[133] * e[0] * treg / (1 + treg / (p[64] * tumour + p[0])) - p[65] * e[48] * treg
+    treg_net = p[62] * (treg_target - treg) + p[133] * e[0] * treg / (1 + treg / (p[64] * tumour + p[0])) - p[65] * e[36] * treg
     myeloid_net = p[67] * (myeloid_target - myeloid); nk_kill = p[51] * myeloid_room / (1 + p[124])
     ligands = p[41] * pdl1; rim_mm = whole_mm * sqrt(1 - (1 - viable_share) ** (2 / 3))
     side_mm = whole_mm * viable_share ** (1 / 3)
-    addicted = p[20] * bypass * saturate(e[112 + k] + e[128 + k], 1) * pressure
+    addicted = p[20] * bypass * saturate(e[84 + k] + e[96 + k], 1) * pressure
     stasis = p[21] * pressure * (1 - rescue); er_death = p[32] * hill4(er_load, p[31] * (1 + p[35] * upr))
-    vegf_signal = vegf * (1 - e[64]) / (1 + e[80 + k]); bound_sum = p[40] + ligands + apparent
+    vegf_signal = vegf * (1 - e[48]) / (1 + e[60 + k]); bound_sum = p[40] + ligands + apparent
     viable_mm = p[q + 3] * rim_mm + (1 - p[q + 3]) * side_mm; stasis_tolerant = stasis * (1 - p[22])
     wound = saturate(apoptosis + ferroptosis + er_death + addicted, p[q + 0])
     loss_any = p[5] + hypoxic_death + ferroptosis + er_death + addicted
@@ -409,20 +409,43 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
     debris_net = p[1] * loss - p[70] * debris; tumour_growth = p[1] * (birth - loss)
     other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
     tumour_share = tumour_growth / (abs(tumour_growth) + abs(other_growth) + p[0])
-    e[240 + k] += whole_volume; e[256 + k] += tumour; e[272 + k] += loss; e[288 + k] += recruited
-    e[304 + k] += cells_ml; e[320 + k] += tumour_growth
+    e[180 + k] += whole_volume; e[192 + k] += tumour; e[204 + k] += loss; e[216 + k] += recruited
+    e[228 + k] += cells_ml; e[240 + k] += tumour_growth
     out[o + 0] = whole_mm; out[o + 1] = viable_mm; out[o + 2] = whole_volume; out[o + 3] = cells_ml
     out[o + 4] = tumour_growth; out[o + 5] = other_growth; out[o + 6] = tumour_share
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def patient_outputs(y, p, e, out):
     myeloid_tone = y[2]; liver = y[4]; micromets = y[5]
-    k = 12
-    nlr = p[88] * myeloid_tone; dcp = p[91] * e[256 + k] / p[92]; albi = p[98] + p[99] * (1 - liver)
-    new_hazard = p[103] * (1 + p[132]) * micromets; relative_growth = e[320 + k] / (e[304 + k] + 1)
-    death_hazard = p[104] * (1 + e[304 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
-    out[0] = e[240 + k]; out[1] = e[256 + k]; out[2] = dcp; out[3] = nlr; out[4] = albi; out[5] = new_hazard
+    k = 8
+    nlr = p[88] * myeloid_tone; dcp = p[91] * e[192 + k] / p[92]; albi = p[98] + p[99] * (1 - liver)
+    new_hazard = p[103] * (1 + p[132]) * micromets; relative_growth = e[240 + k] / (e[228 + k] + 1)
+    death_hazard = p[104] * (1 + e[228 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
+    out[0] = e[180 + k]; out[1] = e[192 + k]; out[2] = dcp; out[3] = nlr; out[4] = albi; out[5] = new_hazard
     out[6] = death_hazard
+
+@njit(cache=True, error_model='numpy', fastmath=FAST)
+def lesion_swing(y, b, p, q, e):
+    sensitive = y[b + 0]; tolerant = y[b + 1]; escaped = y[b + 2]; both = y[b + 3]; capacity = y[b + 4]
+    debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
+    myeloid = y[b + 10]; bypass = y[b + 13]
+    tumour = sensitive + tolerant + escaped + both
+    whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
+    suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
+    hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
+    vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
+    c0 = e[48]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
+    c8 = p[9]; c9 = p[11]
+    for k in range(8):
+        vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
+        vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[72 + k]) + c3
+        pace_k = c4 + (c5 - c4) * saturate(vegf_signal_k, c6)
+        vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
+        capacity_net_k = pace_k * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
+    moved = 0.0
+    for j in range(8):
+        moved += e[432 + 12 * j + 8] * e[156 + j]
+    return moved
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def lesion_events(p, q):
@@ -436,7 +459,7 @@ def lesion_events(p, q):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def steady(state, params, exposures, out):
     """Rates of all states on a day of one phase, into `out` (as long as `state`)."""
-    for j in range(240, 336):
+    for j in range(180, 252):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE
@@ -447,7 +470,7 @@ def steady(state, params, exposures, out):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def day(state, params, exposures, out):
     """Rates of all states as means over the day, into `out` (as long as `state`)."""
-    for j in range(240, 336):
+    for j in range(180, 252):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE
@@ -458,7 +481,7 @@ def day(state, params, exposures, out):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def outputs(state, params, exposures, many, out):
     """Outputs before a dose into `out` (PATIENT_SHOWN + lesions * LESION_SHOWN); `many`: a day of phases."""
-    for j in range(240, 336):
+    for j in range(180, 252):
         exposures[j] = 0.0
     for i in range((state.size - PATIENT_SIZE) // LESION_SIZE):
         b = PATIENT_SIZE + i * LESION_SIZE

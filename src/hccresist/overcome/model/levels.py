@@ -28,7 +28,7 @@ KINETICS: Final = (
     "km",
 )
 """Kinetic parameters in the order in which the kernel takes them (units: `pk.Kinetics`)."""
-STAMP: Final = "3695d966a1778cea"
+STAMP: Final = "a7a33be825cdf427"
 """Digest of what is compiled into this module, written by `generate`; see `integrate.STAMP`."""
 SLOTS: Final = 18
 """Numbers that a drug needs in the working array."""
@@ -159,11 +159,23 @@ def go_on(own, days):
 
 
 @njit(cache=True, error_model="numpy")
-def ahead(kin, own, inflow, days):
-    """Amounts that a change of inflow brings about in so many days; the drug's place is overwritten."""
-    _solve(kin, kin[0], own, 0.0, 0.0, 0.0, inflow)
-    go_on(own, days)
-    return amount(own, 0), amount(own, 1), amount(own, 2)
+def turn_inflow(kin, own, change, every_days):
+    """Change of the mean amounts where an inflow changes by so much; the drug's place is overwritten.
+
+    Tablets are a mean, which flows in evenly, and a ripple about it that repeats with each dose. Amounts do
+    not jump at the moment before a dose, so that the mean must, by what the ripple's end changes by.
+    """
+    _set_rates(kin, kin[0], own)
+    _project(kin, kin[0], own, 0.0, 0.0, change * every_days, 1.0)
+    x0 = x1 = x2 = 0.0
+    for j in range(3):
+        x = own[j] * every_days
+        if x > 0.0:
+            end = 1.0 / x - exp(-x) / -expm1(-x)
+            x0 += end * own[_PARTS + 3 * j]
+            x1 += end * own[_PARTS + 3 * j + 1]
+            x2 += end * own[_PARTS + 3 * j + 2]
+    return x0, x1, x2
 
 
 @njit(cache=True, error_model="numpy")

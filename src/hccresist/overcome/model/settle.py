@@ -28,7 +28,7 @@ from hccresist.overcome.model.kernel_generated import (
     PATIENT_STATES,
 )
 
-STAMP: Final = "d7a4e94b34fb4a82"
+STAMP: Final = "76b1e6f8032bcf42"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 ROUND_DAYS: Final = 60.0
 """Days that lesions grow before they are scaled back."""
