@@ -25,7 +25,10 @@ from hccresist.outcomes.published import read_trials
 from hccresist.overcome.calibrate_data import DISCREPANCY, MOST_A_DRUG, MOST_FITTED, read_fitted
 from hccresist.overcome.calibrate_lopo import MOST_K
 from hccresist.overcome.calibrate_scores import summarise_fit
+from hccresist.overcome.calibrate_weights import SPREAD
 from hccresist.overcome.ensemble_file import read_ensemble
+from hccresist.overcome.prevalence_weights import find_features, read_weighting
+from hccresist.overcome.trial_prior import LIVER_MIN, LIVES
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "explanation" / "calibration.md"
@@ -162,7 +165,14 @@ def tell_errors() -> Iterator[str]:
         .len()
         .iter_rows(named=True)
     }
-    yield f"- Programmes predicted by weights (Pareto k below {MOST_K}): {how.get('weights', 0)}; by a refit of the linear emulator: {how.get('emulator', 0)}."
+    yield f"- Programmes predicted by weights (Pareto k below {MOST_K}): {how.get('weights', 0)}; by a refit of the linear emulator: {how.get('emulator', 0)}; by a full calibration without the programme: {how.get('refit', 0)}."
+
+
+def _tell_refits() -> str:
+    """Tell which programmes were left out by a full calibration."""
+    rows = read("out_of_sample").filter(pl.col("how") == "refit")
+    names = rows["programme"].unique(maintain_order=True).to_list()
+    return f"; {', '.join(names)} by a full calibration without it" if names else ""
 
 
 def tell_drift() -> Iterator[str]:
@@ -211,6 +221,16 @@ def tell_parameters() -> Iterator[str]:
         prior = f"{row['prior']:.3g} ({row['prior_low']:.3g} to {row['prior_high']:.3g})"
         now = f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
         yield _row(f"`{row['name']}`", row["class"], prior, now, _percent(row["contraction"]), row["label"])
+
+
+def tell_weighting() -> Iterator[str]:
+    """Tell the odds of enrolment, the farthest from one first."""
+    weighting = read_weighting(read_ensemble().centre)
+    assert weighting is not None
+    yield from _head("parameter", "odds a standard deviation")
+    pairs = sorted(zip(weighting.names, weighting.log_odds, strict=True), key=lambda pair: -abs(pair[1]))
+    for name, log_odds in pairs:
+        yield _row(f"`{name}`", f"{math.exp(log_odds):.2f}")
 
 
 def tell_lean() -> Iterator[str]:
@@ -288,7 +308,9 @@ What is fitted: the {facts["targets"]} numbers of use *fit* of the [table of tar
 
 How: {facts["members"]} sets of {len(fitted)} parameters (at most {MOST_FITTED} in all, at most {MOST_A_DRUG} a drug, none of a trial) are run through every trial on the same virtual patients ({facts["patients"]} an arm) and read by the same *assess* and *outcomes* as a real study. Ensemble Kalman inversion (doi:10.1088/0266-5611/29/4/045001) takes the numbers in, in {facts["steps"]} rounds with the polishing, the size of a step by the misfit (doi:10.1088/1361-6420/abd29b) but a fifth of the data at least. It needs no derivatives, which a simulator with events has not, and about {facts["members"]} runs of all trials a step, which two cores do in minutes. Then it is polished: an inversion on few common patients also fits the chance of these patients, so a regression of all runs (a level of their own for the common patients) gives the posterior of a linear Gaussian model, whose members are run on patients of their own, and this once more. Prevalences of handles are not fitted.
 
-Patients of later lines have had sorafenib in the same model until it failed (a fifth of them: until it was not tolerated), and are those who lived to be enrolled. What follows progression is the drug that was at hand in the trial's years, for the share who had one and whose liver allows it.
+Who is enrolled: virtual patients whose lesions all grow untreated (a tumour that shrinks by itself could not have come to its size), and who can be expected to live twelve weeks, as protocols ask (a chance of {LIVES:.0%} by their hazard of the day: an assumption). Patients of later lines have had sorafenib in the same model until it failed (a fifth of them: until it was not tolerated). What follows progression is one of the drugs that were at hand in the trial's years and region, in equal parts, for the share who had any, made up from those who are fit for it: by liver reserve ({LIVER_MIN:g} or more) and by the same chance to live, which is what the model has of performance status. A second progression is not looked for.
+
+At last the patients are weighted, once for all trials: each is enrolled with a chance that depends on the patient's own parameters alone ({len(find_features())} of them), fitted to all numbers on one run of the ensemble's centre, patient by patient, with a prior that draws it to no weighting (log odds a standard deviation: {SPREAD:g}). The idea is that of prevalence weights of virtual patients (doi:10.1186/1471-2105-14-221). The effective share of the population is {_percent(float(facts["effective_share"]))} (at least a third, by the way the chances are made).
 
 What one population without terms of trials cannot give has a standard deviation of its own, the same for all trials (logit of a response rate or logarithm of a median; an assumption): {allowance}. Predicted intervals hold it, the spread of the ensemble, and the sampling of so many patients as the trial had.
 
@@ -315,7 +337,7 @@ Fitted drugs: {", ".join(drugs)}. Other drugs have the values of the table: PD-1
 
 {chr(10).join(tell_errors())}
 
-A programme is left out by weighing the members by one over the likelihood of its numbers, smoothed by Pareto; where the weights are too uneven (Pareto k of {MOST_K} or more), by a refit of a linear emulator of all runs. The class average is the mean of the other arms of the same class and line, with their spread.
+A programme is left out by weighing the members by one over the likelihood of its numbers, smoothed by Pareto; where the weights are too uneven (Pareto k of {MOST_K} or more), by a refit of a linear emulator of all runs{_tell_refits()}. The weighting of patients is fitted again without the programme each time. The class average is the mean of the other arms of the same class and line, with their spread.
 
 ## Survival under sorafenib over the years
 
@@ -326,6 +348,12 @@ A programme is left out by weighing the members by one over the likelihood of it
 A parameter of which the numbers took away less than a fifth of the prior variance is labelled *stays at its prior*, here and wherever the ensemble is used.
 
 {chr(10).join(tell_parameters())}
+
+## Weighting: who is found at a trial's clinic
+
+Odds to be enrolled of a patient who is one standard deviation above the typical value of a parameter. Odds near one: the numbers did not ask for it.
+
+{chr(10).join(tell_weighting())}
 
 ## Where predictions lean
 
