@@ -15,7 +15,15 @@ from typing import Final
 import numpy as np
 from numba import njit
 
-from hccresist.overcome.model.integrate import CLONES, HAZARDS, cross, find_effects, show
+from hccresist.overcome.model.integrate import (
+    CLONES,
+    HAZARDS,
+    cross,
+    find_effects,
+    find_mean,
+    find_moment,
+    show,
+)
 from hccresist.overcome.model.kernel_generated import (
     LESION_PARAMETERS,
     LESION_PARAMS,
@@ -27,7 +35,6 @@ from hccresist.overcome.model.kernel_generated import (
     PATIENT_SHOWN,
     PATIENT_SIZE,
     lesion_events,
-    lesion_swing,
 )
 from hccresist.overcome.model.levels import (
     INFLOW,
@@ -41,7 +48,7 @@ from hccresist.overcome.model.levels import (
     write_terms,
 )
 
-STAMP: Final = "9dba9f0fb90c32c0"
+STAMP: Final = "4b9797395f977e38"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 DEATH, DROPOUT, NEW = 0, 1, 2
 TACE, ABLATION, RESECTION = 0, 1, 2
@@ -291,41 +298,27 @@ def _pass(plan, i, days, room, thread):
 
 @njit(cache=True, error_model="numpy")
 def _turns(plan, i, t, room, thread):
-    """Whether an inflow of tablets changes at day `t`, and with it the swing of vessels within the day."""
+    """Whether tablets change at day `t`, and with them the swing of vessels within the day."""
     for d in range(plan.weights.shape[0]):
         own = room.drugs[thread, d]
-        if plan.inflow[d] > 0.0 and _next_dose(plan, i, d, room.pointers[thread, d], own) <= t + _SAME:
+        now = _next_dose(plan, i, d, room.pointers[thread, d], own) <= t + _SAME
+        if plan.inflow[d] > 0.0 and (now or (own[INFLOW] > 0.0 and own[PIECE_END] <= t + _SAME)):
             return True
     return False
 
 
 @njit(cache=True, error_model="numpy")
-def _swing(patients, i, slot, state, effects):
-    """How far the vessels of a lesion are from their mean of the day at the moment of a dose."""
-    base, own = PATIENT_SIZE + slot * LESION_SIZE, PATIENT_PARAMS + slot * LESION_PARAMS
-    return lesion_swing(state, base, patients.params[i], own, effects)
+def _find_effects(plan, room, thread):
+    """Find what the drugs do now."""
+    terms, ripples, effects = room.terms[thread], room.ripples[thread], room.effects[thread]
+    find_effects(0.0, terms, ripples, plan.many, plan.weights, effects)
+    return effects
 
 
 @njit(cache=True, error_model="numpy")
-def _find_moment(plan, patients, i, lesions, room, thread):
-    """Take the vessels of all lesions from their mean of the day to the moment of a dose."""
-    state, effects = room.state[thread], room.effects[thread]
-    find_effects(0.0, room.terms[thread], room.ripples[thread], plan.many, plan.weights, effects)
-    for slot in range(lesions):
-        at = PATIENT_SIZE + slot * LESION_SIZE + _CAPACITY
-        state[at] = max(state[at] + _swing(patients, i, slot, state, effects), 0.0)
-
-
-@njit(cache=True, error_model="numpy")
-def _find_mean(plan, patients, i, lesions, room, thread):
-    """Take the vessels of all lesions from the moment of a dose to their mean of the day."""
-    state, effects = room.state[thread], room.effects[thread]
-    find_effects(0.0, room.terms[thread], room.ripples[thread], plan.many, plan.weights, effects)
-    for slot in range(lesions):
-        at = PATIENT_SIZE + slot * LESION_SIZE + _CAPACITY
-        moment = state[at]
-        for _ in range(2):  # the swing is that about the mean, which it is needed for
-            state[at] = max(moment - _swing(patients, i, slot, state, effects), 0.0)
+def _own(room, lesions, thread):
+    """States of the patient and of the lesions that are there."""
+    return room.state[thread, : PATIENT_SIZE + lesions * LESION_SIZE]
 
 
 @njit(cache=True, error_model="numpy")
@@ -343,12 +336,12 @@ def _stop(plan, patients, i, t, visit, procedure, lesions, seen, room, thread):
         procedure += 1
     turns = plan.many and _turns(plan, i, t, room, thread)
     if turns:
-        _find_moment(plan, patients, i, lesions, room, thread)
+        find_moment(_own(room, lesions, thread), patients.params[i], _find_effects(plan, room, thread))
     for d in range(plan.weights.shape[0]):
         _give(plan, patients, i, d, t, room, thread)
     _pass(plan, i, 0.0, room, thread)
     if turns:
-        _find_mean(plan, patients, i, lesions, room, thread)
+        find_mean(_own(room, lesions, thread), patients.params[i], _find_effects(plan, room, thread))
     return visit, procedure
 
 

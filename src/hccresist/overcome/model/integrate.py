@@ -28,9 +28,13 @@ from hccresist.overcome.model.kernel_generated import (
     EXPOSURES,
     FAST,
     LANES,
+    LESION_PARAMS,
     LESION_SIZE,
+    LESION_STATES,
+    PATIENT_PARAMS,
     PATIENT_SIZE,
     PATIENT_STATES,
+    lesion_swing,
     outputs,
 )
 from hccresist.overcome.model.kernel_generated import day as rates_of_day
@@ -48,6 +52,7 @@ HAZARDS: Final = tuple(
     PATIENT_STATES.index(name) for name in ("hazard_death", "hazard_dropout", "hazard_new")
 )
 """Cumulative hazards among the states, in the order of their thresholds."""
+_CAPACITY: Final = LESION_STATES.index("capacity")
 _NEAR: Final = 1e-9  # of a step: where a hazard's crossing is as good as at the end
 STAMP: Final = "c2e43537b22560b6"
 """Digest of the kernel, written by `generate`: Numba's cache of this file looks at no other file."""
@@ -136,6 +141,32 @@ def show(day, state, params, terms, ripples, many, weights, effects, out):
     """Find the outputs at the moment before a dose, into `out`."""
     find_effects(day, terms, ripples, many, weights, effects)
     outputs(state, params, effects, many, out)
+
+
+@njit(cache=True, error_model="numpy")
+def find_moment(state, params, effects):
+    """Take the vessels of all lesions from their mean of the day to the moment of a dose.
+
+    `effects` are those of the treatment that has been so far (`find_effects`).
+    """
+    for slot in range((state.size - PATIENT_SIZE) // LESION_SIZE):
+        base, own = PATIENT_SIZE + slot * LESION_SIZE, PATIENT_PARAMS + slot * LESION_PARAMS
+        swing = lesion_swing(state, base, params, own, effects)
+        state[base + _CAPACITY] = max(state[base + _CAPACITY] + swing, 0.0)
+
+
+@njit(cache=True, error_model="numpy")
+def find_mean(state, params, effects):
+    """Take the vessels of all lesions from the moment of a dose to their mean of the day.
+
+    `effects` are those of the treatment that begins. The swing is that about the mean: found in two rounds.
+    """
+    for slot in range((state.size - PATIENT_SIZE) // LESION_SIZE):
+        base, own = PATIENT_SIZE + slot * LESION_SIZE, PATIENT_PARAMS + slot * LESION_PARAMS
+        moment = state[base + _CAPACITY]
+        for _ in range(2):
+            swing = lesion_swing(state, base, params, own, effects)
+            state[base + _CAPACITY] = max(moment - swing, 0.0)
 
 
 @njit(cache=True, error_model="numpy", fastmath=FAST)
@@ -286,6 +317,16 @@ def cross(length, first, state, params, terms, ripples, many, weights, tolerance
 
 
 @njit(cache=True, error_model="numpy")
+def _changes(ripples, k):
+    """Whether what the phases of the day add to the levels changes at stop `k`."""
+    for drug in range(ripples.shape[1]):
+        for phase in range(ripples.shape[2]):
+            if ripples[k, drug, phase] != (ripples[k - 1, drug, phase] if k > 0 else 0.0):
+                return True
+    return False
+
+
+@njit(cache=True, error_model="numpy")
 def integrate(state, params, times, terms, ripples, many, weights, tolerances, path, shown, work, effects):
     """Run one patient from ``times[0]`` to ``times[-1]``, stopping at every time; hazards only add up.
 
@@ -327,6 +368,13 @@ def integrate(state, params, times, terms, ripples, many, weights, tolerances, p
         here = min(k, terms.shape[0] - 1)
         since = 0.0 if k == here else times[k] - times[here]
         path[k] = state
+        if many and k == here and _changes(ripples, k):
+            if k > 0:
+                before = times[k] - times[k - 1]
+                find_effects(before, terms[k - 1], ripples[k - 1], many, weights, effects)
+                find_moment(state, params, effects)
+            find_effects(0.0, terms[k], ripples[k], many, weights, effects)
+            find_mean(state, params, effects)
         show(since, state, params, terms[here], ripples[here], many, weights, effects, shown[k])
         if k == times.size - 1:
             break
