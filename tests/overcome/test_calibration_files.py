@@ -13,7 +13,17 @@ from hccresist.outcomes.published import read_trials
 from hccresist.outcomes.targets import read_targets
 from hccresist.overcome.calibrate_data import backward, read_fit_targets, read_fitted
 from hccresist.overcome.calibrate_scores import summarise_fit
+from hccresist.overcome.dosing import ENROLLED
 from hccresist.overcome.ensemble_file import find_ensemble, write_ensemble
+from hccresist.overcome.population import draw_population
+from hccresist.overcome.prevalence_weights import (
+    LEVEL,
+    MEAN,
+    effective_share,
+    find_deviates,
+    find_features,
+    read_weighting,
+)
 
 FOLDER = files("hccresist") / "data" / "overcome" / "calibration"
 PAGES = Path(__file__).parents[2] / "docs" / "explanation"
@@ -38,7 +48,8 @@ def test_the_ensemble_is_of_the_present_model(ensemble) -> None:
 
 def test_the_ensemble_holds_the_fitted_parameters_and_nothing_else(ensemble) -> None:
     names = [fitted.name for fitted in read_fitted()]
-    assert all(list(member) == names for member in ensemble.members)
+    odds = [f"{ENROLLED}{name}" for name in (*(one.name for one in find_features()), LEVEL)]
+    assert all(list(member) == [*names, *odds] for member in ensemble.members)
     assert len(ensemble.members) >= 40
     for fitted in read_fitted():
         values = np.array([member[fitted.name] for member in ensemble.members])
@@ -46,6 +57,18 @@ def test_the_ensemble_holds_the_fitted_parameters_and_nothing_else(ensemble) -> 
         middle = backward(fitted.scale, fitted.centre)
         assert values.min() < ensemble.centre[fitted.name] < values.max()
         assert 0.05 < ensemble.centre[fitted.name] / middle < 20
+
+
+def test_one_weighting_keeps_a_third_of_the_population_at_least(ensemble) -> None:
+    """The same odds in every set; effective share of 4,000 patients that no fit has seen as told, and 30 %."""
+    weightings = [read_weighting(member) for member in ensemble.members]
+    assert all(one is not None for one in weightings)
+    assert len({tuple(one.as_values().values()) for one in weightings}) == 1
+    others = draw_population(np.arange(10**6, 10**6 + 4000), mixed=True)
+    chances = weightings[0].find_chances(find_deviates(others))
+    assert chances.mean() == pytest.approx(MEAN, abs=0.02)
+    assert effective_share(chances) == pytest.approx(ensemble.facts["effective_share"], abs=0.05)
+    assert ensemble.facts["effective_share"] >= 0.3
 
 
 def test_every_target_is_reported_in_and_out_of_sample() -> None:
