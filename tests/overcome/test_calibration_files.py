@@ -60,7 +60,7 @@ def test_the_ensemble_holds_the_fitted_parameters_and_nothing_else(ensemble) -> 
 
 
 def test_one_weighting_keeps_a_third_of_the_population_at_least(ensemble) -> None:
-    """The same odds in every set; effective share of 4,000 patients that no fit has seen as told, and 30 %."""
+    """The same odds in every set; effective share of 4,000 patients no fit has seen as told, and 30 %."""
     weightings = [read_weighting(member) for member in ensemble.members]
     assert all(one is not None for one in weightings)
     assert len({tuple(one.as_values().values()) for one in weightings}) == 1
