@@ -426,7 +426,8 @@ def _treatments(result: Result, job: Job, course: Course, cut: Array) -> pl.Data
                     "start_day": start[had],
                     "end_day": np.floor(end[had]),
                     "dose": [describe_regimen(each.regimen)] * int(had.sum()),
-                }
+                },
+                schema=_TREATMENTS,
             )
         )
     if not frames:
