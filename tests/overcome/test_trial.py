@@ -284,7 +284,7 @@ def test_reading_puts_the_error_of_a_lesion_and_scan_on_the_true_diameter() -> N
 
 def test_an_ensemble_of_parameters_is_used_set_by_set(spec: Spec) -> None:
     one = replace(spec, replicates=2, arms=spec.arms[:1])
-    sets = ({"death_rate": 0.0004}, {"death_rate": 0.02})
+    sets = ({"death_rate": 5e-5}, {"death_rate": 1.2e-3})  # both leave patients who can be enrolled
     rows = simulate_replicates(one, values=sets, threads=1).filter(pl.col("endpoint") == "mOS")
     early = rows.filter(pl.col("replicate") == 1)["value"][0]
     late = rows.filter(pl.col("replicate") == 0)
