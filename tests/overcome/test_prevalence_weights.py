@@ -109,7 +109,6 @@ def test_all_that_is_wrong_with_odds_is_said_at_once() -> None:
         read_weighting({"enrolled.level": 0.0})
 
 
-@pytest.mark.xfail(strict=True, reason="defect: odds that are no finite number are let through")
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_odds_that_are_no_finite_number_are_refused(value) -> None:
     with pytest.raises(ConfigError, match="death_rate"):

@@ -95,8 +95,8 @@ def read_weighting(values: Mapping[str, float]) -> Weighting | None:
     Raises
     ------
     ConfigError
-        Where odds are of no parameter that differs between patients by a log-normal distribution, not above
-        zero, or have no level.
+        Where odds are of no parameter that differs between patients by a log-normal distribution, no number
+        above zero, or have no level.
     """
     odds = {name.removeprefix(ENROLLED): value for name, value in values.items() if name.startswith(ENROLLED)}
     if not odds:

@@ -102,11 +102,9 @@ def choose(
 ) -> list[Flags]:
     """Who gets each plan: alternatives share the patients out, by one number a patient and phase."""
     found, edge = list[Flags](), {False: 0.0, True: 0.0}
-    for plan in plans:
-        fit, share = np.ones(len(numbers), dtype=bool), plan.share
-        if plan.after_progression:
-            fit = stopped.is_fit(plan)
-            share *= np.isfinite(stopped.day).sum() / max(int(fit.sum()), 1) if plan.share < 1.0 else 1.0
+    shares = _find_shares(plans, stopped)
+    for plan, share in zip(plans, shares, strict=True):
+        fit = stopped.is_fit(plan) if plan.after_progression else np.ones(len(numbers), dtype=bool)
         if plan.share >= 1.0:
             found.append(fit)
             continue
@@ -116,3 +114,15 @@ def choose(
         edge[plan.after_progression] = low + share
         found.append(fit & (drawn >= low) & (drawn < low + share))
     return found
+
+
+def _find_shares(plans: Sequence[DrugPlan], stopped: Stopped) -> list[float]:
+    """Share of each plan among those who are fit; alternatives keep their proportions where few are."""
+    count = float(np.isfinite(stopped.day).sum())
+    shares = [
+        plan.share * (count / max(float(stopped.is_fit(plan).sum()), 1.0) if plan.after_progression else 1.0)
+        for plan in plans
+    ]
+    later = [plan.after_progression and plan.share < 1.0 for plan in plans]
+    total = sum(share for share, one in zip(shares, later, strict=True) if one)
+    return [share / max(total, 1.0) if one else share for share, one in zip(shares, later, strict=True)]
