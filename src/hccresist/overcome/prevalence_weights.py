@@ -105,7 +105,9 @@ def read_weighting(values: Mapping[str, float]) -> Weighting | None:
     wrong = sorted(set(odds) - known - {LEVEL})
     problems = [f"{ENROLLED}{name}: no log-normal parameter of the patient" for name in wrong]
     problems += [
-        f"{ENROLLED}{name}: odds of {v:g} (more than zero is wanted)" for name, v in odds.items() if v <= 0
+        f"{ENROLLED}{name}: odds of {value:g} (a number above zero is wanted)"
+        for name, value in odds.items()
+        if not 0.0 < value < np.inf
     ]
     if LEVEL not in odds:
         problems.append(f"odds of enrolment without {ENROLLED}{LEVEL}")
