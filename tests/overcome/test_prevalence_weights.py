@@ -103,7 +103,7 @@ def test_all_that_is_wrong_with_odds_is_said_at_once() -> None:
     for name in expected:
         assert len([line for line in lines if f"enrolled.{name}" in line]) == 1, name
     assert len(lines) == len(expected)
-    assert "enrolled.prime_rate: odds of -1.5 (more than zero is wanted)" in lines
+    assert "enrolled.prime_rate: odds of -1.5 (a number above zero is wanted)" in lines
     assert "enrolled.wrongname: no log-normal parameter of the patient" in lines
     with pytest.raises(ConfigError, match=r"enrolled\.level: odds of 0"):
         read_weighting({"enrolled.level": 0.0})
