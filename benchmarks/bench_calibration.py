@@ -1,7 +1,7 @@
 """Known parameters found again from synthetic trials: the calibration against its own answer.
 
     python benchmarks/bench_calibration.py --out FOLDER [--members 32] [--patients 40] [--minutes 60]
-        [--results FILE]
+        [--trials NAME ...] [--iterations 8] [--results FILE]
 
 Parameters are drawn once from the prior; every trial with fitted numbers is simulated with them on patients
 of its own and at its published size's sampling error; then the calibration is run on these numbers with its
@@ -38,9 +38,11 @@ def draw_truth() -> np.ndarray:
     return np.array([each.centre + each.spread * rng.normal() for each in prior])
 
 
-def make_synthetic(out: Path, truth: np.ndarray, *, threads: int | None) -> tuple[Target, ...]:
-    """Simulate every fitted number with the true parameters."""
-    targets = choose_targets()
+def make_synthetic(
+    out: Path, truth: np.ndarray, *, trials: list[str] | None, threads: int | None
+) -> tuple[Target, ...]:
+    """Simulate every fitted number (of some trials) with the true parameters."""
+    targets = tuple(target for target in choose_targets() if not trials or target.trial in trials)
     work = Work(targets, 150)
     rows = run_all(work, [name_values(truth)], out / "truth", replicates=[POOL], threads=threads)
     assert rows is not None
@@ -71,14 +73,17 @@ def main() -> int:
     parser.add_argument("--patients", type=int, default=40)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--trials", nargs="*", help="all where not given")
+    parser.add_argument("--iterations", type=int, default=8, help="most steps before the polishing")
     parser.add_argument("--results", type=Path)
     given = parser.parse_args()
     truth = draw_truth()
-    targets = make_synthetic(given.out, truth, threads=given.threads)
+    targets = make_synthetic(given.out, truth, trials=given.trials, threads=given.threads)
     done = calibrate(
         given.out / "fit",
         members=given.members,
         patients=given.patients,
+        iterations=given.iterations,
         minutes=given.minutes,
         targets=targets,
         threads=given.threads,
@@ -97,6 +102,7 @@ def main() -> int:
     told = learnt >= LEARNT
     result = {
         "parameters": len(prior),
+        "trials": len({target.trial for target in targets}),
         "targets": len(targets),
         "members": given.members,
         "patients": given.patients,

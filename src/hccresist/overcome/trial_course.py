@@ -119,10 +119,12 @@ def choose(
 def _find_shares(plans: Sequence[DrugPlan], stopped: Stopped) -> list[float]:
     """Share of each plan among those who are fit; alternatives keep their proportions where few are."""
     count = float(np.isfinite(stopped.day).sum())
-    shares = [
-        plan.share * (count / max(float(stopped.is_fit(plan).sum()), 1.0) if plan.after_progression else 1.0)
-        for plan in plans
-    ]
+
+    def among_fit(plan: DrugPlan) -> float:
+        fit = float(stopped.is_fit(plan).sum())
+        return plan.share * count / fit if fit else 0.0
+
+    shares = [among_fit(plan) if plan.after_progression else plan.share for plan in plans]
     later = [plan.after_progression and plan.share < 1.0 for plan in plans]
     total = sum(share for share, one in zip(shares, later, strict=True) if one)
     return [share / max(total, 1.0) if one else share for share, one in zip(shares, later, strict=True)]

@@ -115,7 +115,7 @@ def end_line(
 
 def chance_to_live(hazard: Array) -> Array:
     """Chance to live twelve weeks, by the hazard of death of the day (1/day)."""
-    return np.exp(-LIFE_EXPECTANCY * np.nan_to_num(hazard, nan=np.inf))
+    return np.exp(-LIFE_EXPECTANCY * np.where(np.isnan(hazard), np.inf, hazard))
 
 
 def can_live(hazard: Array) -> NDArray[np.bool_]:

@@ -235,7 +235,7 @@ def _end(
     stopped = Stopped(
         stop,
         liver=_look_up(first.state("liver"), begun.job.visits, stop),
-        hazard=_look_up(first.output("death_hazard"), begun.job.visits, stop),
+        hazard=_look_up(first.output("death_hazard"), begun.job.visits, stop, missing=np.inf),
     )
     course = plan_course(arm, enrolled.people, stopped, longest=spec.follow_up.longest, seed=spec.seed)
     job = _make_job(spec, begun.job.visits, course, begun.job.values)
@@ -326,11 +326,11 @@ def find_rows(names: pl.Series, numbers: NDArray[np.int64]) -> NDArray[np.int64]
     return np.searchsorted(numbers, given)
 
 
-def _look_up(values: Array, visits: Sequence[float], days: Array) -> Array:
-    """Values on the visit of each patient's day; zero where there is none."""
+def _look_up(values: Array, visits: Sequence[float], days: Array, *, missing: float = 0.0) -> Array:
+    """Values on the visit of each patient's day; `missing` where there is none."""
     at = np.minimum(np.searchsorted(np.array(visits), days), len(visits) - 1)
     found = values[np.arange(len(days)), at]
-    return np.where(np.isfinite(days) & np.isfinite(found), found, 0.0)
+    return np.where(np.isfinite(days) & np.isfinite(found), found, missing)
 
 
 def read_diameters(lesions: pl.DataFrame, result: Result, job: Job, *, sd: float) -> pl.DataFrame:
