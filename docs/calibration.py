@@ -169,10 +169,14 @@ def tell_errors() -> Iterator[str]:
 
 
 def _tell_refits() -> str:
-    """Tell which programmes were left out by a full calibration."""
-    rows = read("out_of_sample").filter(pl.col("how") == "refit")
-    names = rows["programme"].unique(maintain_order=True).to_list()
-    return f"; {', '.join(names)} by a full calibration without it" if names else ""
+    """Tell which programmes were left out by a full calibration, and its size."""
+    refits = read_facts().get("refits", {})
+    assert isinstance(refits, Mapping)
+    names = [
+        f"{name} ({size['members']} sets, {size['patients']} patients an arm)"
+        for name, size in refits.items()
+    ]
+    return f"; by a full calibration without it: {', '.join(names)}" if names else ""
 
 
 def tell_drift() -> Iterator[str]:

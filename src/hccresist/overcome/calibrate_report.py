@@ -94,6 +94,7 @@ def finish(
         "targets": len(done.targets),
         "at_prior": fit.parameters.filter(pl.col("label") != "fitted")["name"].to_list(),
         "effective_share": round(weighed.effective_share, 4),
+        "refits": find_refits(out),
     }
     shipped = out / "shipped"
     write_ensemble(shipped, sets, facts)
@@ -211,6 +212,17 @@ def predict_left_out(out: Path, done: Calibration, weights: Weights, *, emulator
 def name_refit(programme: str) -> str:
     """Name the folder of a full calibration without a programme, within that of the calibration."""
     return f"without_{programme}"
+
+
+def find_refits(out: Path) -> dict[str, dict[str, int]]:
+    """Find the full calibrations without a programme: sets and patients an arm, by programme."""
+    found = dict[str, dict[str, int]]()
+    for folder in sorted(out.glob(name_refit("*"))):
+        steps = sorted(folder.glob("step_*.csv"))
+        if steps and pl.read_csv(steps[-1])["polish"][0] >= POLISHES:
+            facts = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+            found[facts["leave_out"]] = {name: int(facts[name]) for name in ("members", "patients")}
+    return found
 
 
 def _run_refit(out: Path, programme: str, targets: tuple[Target, ...]) -> tuple[Array, Array] | None:
