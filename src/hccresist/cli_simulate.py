@@ -72,7 +72,7 @@ def simulate(
     missed
         Chance that a dose is missed.
     mode
-        fast: tablets as phases of the day. exact: dose by dose, some thirty times slower.
+        fast: tablets as phases of the day. exact: dose by dose, some fifty times slower.
     parameters
         calibrated: the middle of the ensemble fitted to published trials. table: values of the table.
         Calibrated where an ensemble is shipped if not given.
