@@ -25,7 +25,7 @@ import polars as pl
 from hccresist.outcomes.published import read_trials
 from hccresist.outcomes.survival import MONTH
 from hccresist.overcome.trial_file import parse_spec
-from hccresist.overcome.trial_prior import LIVES
+from hccresist.overcome.trial_prior import LIVER_MIN, LIVES
 
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "hccresist" / "data" / "overcome" / "trials"
 LENVATINIB: Final = {"regimen": "lenvatinib_12", "light_kg": 60, "light_factor": 0.6667}
@@ -92,22 +92,20 @@ CHECKPOINT: Final = (
     *("atezolizumab", "durvalumab", "tremelimumab"),
 )
 AT_HAND: Final = {
-    "sorafenib_bid": {"global": 2008, "Asia": 2008},
-    "lenvatinib_12": {"global": 2019, "Asia": 2019},
-    "regorafenib_21_28": {"global": 2017, "Asia": 2018},
-    "cabozantinib_60": {"global": 2019},
-    "nivolumab_q2w": {"global": 2018},
-    "camrelizumab_q2w": {"Asia": 2020},
+    "sorafenib": {"global": 2008, "Asia": 2008},
+    "lenvatinib": {"global": 2019, "Asia": 2019},
+    "regorafenib": {"global": 2017, "Asia": 2018},
+    "cabozantinib": {"global": 2019},
+    "nivolumab": {"global": 2018},
+    "camrelizumab": {"Asia": 2020},
 }
 """What may follow progression, and from which year: approved for hepatocellular carcinoma in November 2007
 (sorafenib), April 2017 (regorafenib; China December), September 2017 (nivolumab), August 2018 (lenvatinib),
 January 2019 (cabozantinib, United States), March 2020 (camrelizumab, China)."""
-AFTER_SORAFENIB: Final = ("regorafenib_21_28", "cabozantinib_60")
+AFTER_SORAFENIB: Final = ("regorafenib", "cabozantinib")
 """Approved after sorafenib only."""
 ENDS: Final = 1
 """Years from the end of enrolment to the year whose drugs follow progression (assumption)."""
-LIVER_MIN: Final = 0.5
-LIVES_MIN: Final = LIVES
 TOLERANT, INTOLERANT = "sorafenib-tolerant", 0.2
 """Word of a line for patients who tolerated sorafenib; share of the others who did not (assumption)."""
 DEFAULT_DAYS: Final = 540
@@ -243,20 +241,20 @@ def _later(arm: dict[str, Any], fact: dict[str, str]) -> list[dict[str, Any]]:
     """What follows progression: the drugs at hand by year and region, in the share reported or assumed."""
     year = int(fact["enrolment_last_year"]) + ENDS
     had = set(_drugs(arm)) | ({"sorafenib"} if fact["line"].startswith("2L") else set())
-    names = [
-        name
-        for name, since in AT_HAND.items()
+    drugs = [
+        drug
+        for drug, since in AT_HAND.items()
         if year >= since.get(fact["region"], math.inf)
-        and (drug := name.partition("_")[0]) not in had
+        and drug not in had
         and not (drug in CHECKPOINT and had & set(CHECKPOINT))
-        and (name not in AFTER_SORAFENIB or "sorafenib" in had)
+        and (drug not in AFTER_SORAFENIB or "sorafenib" in had)
     ]
     share = float(fact["later_therapy_pct"]) / 100
-    if not names or not share:
+    if not drugs or not share:
         return []
-    same = {"start": "progression", "delay_days": 14, "share": share / len(names)}
-    fit = {"liver_min": LIVER_MIN, "lives_min": LIVES_MIN}
-    return [{**(LENVATINIB if "lenvatinib" in name else {"regimen": name}), **same, **fit} for name in names]
+    same = {"start": "progression", "delay_days": 14, "share": share / len(drugs)}
+    fit = {"liver_min": LIVER_MIN, "lives_min": LIVES}
+    return [{**BY_DRUG[drug], **same, **fit} for drug in drugs]
 
 
 def _show(value: object) -> str:

@@ -186,9 +186,11 @@ def test_contributions_are_of_the_patients_whose_deviates_lie_there(ran) -> None
     wanted, _, seen, pool, _ = ran
     people = pool.lines[((), 0.0)][0]
     np.testing.assert_allclose(seen.deviates, find_deviates(people), atol=1e-12)
+    first = pool.lines[((), 0.0)]
+    later = next(line for regimens, line in pool.lines.items() if regimens[0])
     fine = {
-        "IMbrave150": np.flatnonzero(pool.lines[((), 0.0)][2]),
-        "RESORCE": np.flatnonzero(next(v[2] for k, v in pool.lines.items() if k[0])),
+        trial: np.searchsorted(people.numbers, own.numbers[flags])
+        for trial, (own, _, flags) in (("IMbrave150", first), ("RESORCE", later))
     }
     for each, part in zip(wanted, seen.parts, strict=True):
         assert np.isin(part.patients, fine[each.trial]).all()

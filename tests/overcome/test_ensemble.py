@@ -371,6 +371,31 @@ def test_a_restart_at_a_scan_is_the_run_that_was_not_interrupted(names, mode) ->
         assert rest.events[0, -1] == pytest.approx(whole.events[0, -1], abs=1e-2)
 
 
+@pytest.mark.parametrize("mode", ["fast", "exact"])
+@pytest.mark.parametrize("names", RESTARTED, ids="+".join)
+def test_a_stop_decided_at_a_scan_is_the_stop_that_was_planned(names, mode) -> None:
+    """On from the scan, with the drugs ending on it and another to come: as if that had been known before."""
+    visits, stop = np.array([0.0, 63.0, DAYS]), 63.0
+    going = plan_of([*(Given(name) for name in names), Given("cabozantinib", 400.0)], mode=mode, visits=visits)
+    given = [*(Given(name, until=stop) for name in names), Given("cabozantinib", stop + 14.0)]
+    planned = plan_of(given, mode=mode, visits=visits)
+    patients = make_patients(1, end=DAYS, drugs=len(given))
+    first, whole = run(going, patients), run(planned, patients)
+    at = patients._replace(
+        state=np.nan_to_num(first.path[:, 1]),
+        amounts=first.amounts[:, 1].copy(),
+        lesions=first.lesions[:, 1].copy(),
+        begin=np.array([stop]),
+    )
+    rest = run(planned, at)
+    assert np.isnan(rest.path[0, 0]).all()
+    changing = any(read_drugs()[name].kinetics.change for name in names)
+    precise = {"rel": 2e-4 if changing else 1e-6, "abs": 1e-6 if changing else 1e-8}
+    assert rest.path[0, -1] == pytest.approx(whole.path[0, -1], nan_ok=True, **precise)
+    sizes = [output(seen, "whole_mm", 0)[0, -1] for seen in (first, whole)]
+    assert sizes[0] != pytest.approx(sizes[1], rel=1e-2)
+
+
 def rows(array, first, last):
     """Rows of patients of an array that has one for each, or the one that holds for all."""
     return array[first:last] if isinstance(array, np.ndarray) and len(array) > 1 else array

@@ -23,7 +23,7 @@ from hccresist.overcome.scans import make_tables
 from hccresist.overcome.trial import make_run, run_trial, simulate_replicates
 from hccresist.overcome.trial_endpoints import TABLE, predict
 from hccresist.overcome.trial_file import parse_spec
-from hccresist.overcome.trial_people import enrol, find_handle, find_labs
+from hccresist.overcome.trial_people import enrol, find_handle, find_labs, screen
 from hccresist.overcome.trial_run import make_study, read_diameters, run_replicate
 from hccresist.overcome.trial_spec import Spec
 from hccresist.study.tidy import read_tidy
@@ -168,7 +168,7 @@ def test_only_eligible_patients_are_enrolled_and_the_first_of_them() -> None:
     assert (people.aetiology < 2).all()
     assert find_handle(people, "hif").all()
     assert ((people.diameters.max(axis=1) >= 20) & (people.diameters.max(axis=1) <= 90)).all()
-    afp = find_labs(people, found.start)["afp"]
+    afp = find_labs(screen(people, found.start))["afp"]
     assert ((afp >= 20) & (afp <= 500)).all()
     assert len(people.numbers) == 4
     assert found.screened == people.numbers[-1] + 1  # arm 0 of replicate 0 begins at patient 0
@@ -178,7 +178,7 @@ def test_labs_at_screening_are_those_of_the_earlier_scan() -> None:
     people = draw_population(np.arange(4), mixed=True, seed=2)
     start = settle(people)
     run = run_population(Job((), (float("-inf"), 0.0), until=1.0, mixed=True, seed=2), people, start=start)
-    labs = find_labs(people, start)
+    labs = find_labs(screen(people, start))
     assert labs["afp"] == pytest.approx(run.state("afp")[:, 0])
     assert labs["albi"] == pytest.approx(run.output("albi")[:, 0])
 

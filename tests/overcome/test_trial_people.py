@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hccresist.overcome.engine import Job, run_population, settle
 from hccresist.overcome.population import SLOTS, draw_population
 from hccresist.overcome.trial_file import parse_spec
-from hccresist.overcome.trial_people import enrol, find_hazard, has_grown
+from hccresist.overcome.trial_people import enrol, find_hazard, has_grown, screen
 from hccresist.overcome.trial_prior import can_live, chance_to_live
 
 LIMIT = -np.log(0.8) / 84.0
@@ -78,7 +78,7 @@ def test_nobody_enrolled_has_a_tumour_that_shrinks_before_treatment() -> None:
     assert not shrinks(found.people, found.start).any()
     assert dropped[refused].any()
     assert (~dropped).sum() >= 60
-    hazard = find_hazard(everybody, start, threads=1)
+    hazard = find_hazard(screen(everybody, start, threads=1))
     assert (hazard[~refused] <= LIMIT * (1 + 1e-12)).all()
     fine = (start[2] == 0) & ~(hazard > LIMIT) & has_grown(everybody, start)
     np.testing.assert_array_equal(everybody.numbers[fine], found.people.numbers)

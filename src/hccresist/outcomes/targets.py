@@ -29,6 +29,7 @@ import polars as pl
 
 from hccresist.errors import ComputationError
 from hccresist.outcomes.limits import Interval, keep_printed, rebuild
+from hccresist.outcomes.published import name_kind
 from hccresist.outcomes.target_cohorts import (
     COUNTED_AGAIN,
     Cohort,
@@ -131,10 +132,8 @@ def name_family(endpoint: str) -> str:
     >>> [name_family(name) for name in ("ORR", "HR_PFS", "mDoR", "OS_12mo")]
     ['response', 'progression', 'progression', 'survival']
     """
-    word = endpoint.removeprefix("HR_").removeprefix("m").partition("_")[0]
-    return {"OS": "survival", "PFS": "progression", "TTP": "progression", "DoR": "progression"}.get(
-        word, "response"
-    )
+    families = {"OS": "survival", "PFS": "progression", "TTP": "progression", "DoR": "progression"}
+    return families.get(name_kind(endpoint), "response")
 
 
 def _check_held_out(rows: Iterable[Row], arms: Mapping[str, Row]) -> None:

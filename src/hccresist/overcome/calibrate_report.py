@@ -214,15 +214,33 @@ def name_refit(programme: str) -> str:
     return f"without_{programme}"
 
 
+@dataclass(frozen=True)
+class Refit:
+    """A full calibration without a programme: its members, and patients an arm and seed it was made with."""
+
+    programme: str
+    members: Array
+    patients: int
+    seed: int
+
+
+def read_refit(folder: Path) -> Refit | None:
+    """Read a full calibration without a programme; None where it is not there or not finished."""
+    steps = sorted(folder.glob("step_*.csv"))
+    if not steps:
+        return None
+    last = pl.read_csv(steps[-1])
+    if last["polish"][0] < POLISHES:
+        return None
+    facts = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+    members = last.drop("time", "polish").to_numpy()
+    return Refit(facts["leave_out"], members, int(facts["patients"]), int(facts["seed"]))
+
+
 def find_refits(out: Path) -> dict[str, dict[str, int]]:
     """Find the full calibrations without a programme: sets and patients an arm, by programme."""
-    found = dict[str, dict[str, int]]()
-    for folder in sorted(out.glob(name_refit("*"))):
-        steps = sorted(folder.glob("step_*.csv"))
-        if steps and pl.read_csv(steps[-1])["polish"][0] >= POLISHES:
-            facts = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-            found[facts["leave_out"]] = {name: int(facts[name]) for name in ("members", "patients")}
-    return found
+    found = [read_refit(folder) for folder in sorted(out.glob(name_refit("*")))]
+    return {one.programme: {"members": len(one.members), "patients": one.patients} for one in found if one}
 
 
 def _run_refit(out: Path, programme: str, targets: tuple[Target, ...]) -> tuple[Array, Array] | None:
@@ -234,13 +252,11 @@ def _run_refit(out: Path, programme: str, targets: tuple[Target, ...]) -> tuple[
         Means over patients of their own, and what the members give on common patients.
     """
     folder = out / name_refit(programme)
-    steps = sorted(folder.glob("step_*.csv"))
-    if not steps or pl.read_csv(steps[-1])["polish"][0] < POLISHES:
+    refit = read_refit(folder)
+    if refit is None:
         return None
-    settings = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-    members = pl.read_csv(steps[-1]).drop("time", "polish").to_numpy()
-    work = Work(targets, int(settings["patients"]), seed=int(settings["seed"]))
-    sets = [name_values(member) for member in members]
+    work = Work(targets, refit.patients, seed=refit.seed)
+    sets = [name_values(member) for member in refit.members]
     found = list[Array]()
     for name, numbers in (("own", range(1, len(sets) + 1)), ("common", [0] * len(sets))):
         rows = run_all(work, sets, folder / f"left_out_{name}", replicates=list(numbers))

@@ -30,9 +30,9 @@ from hccresist.overcome.prevalence_weights import (
     find_level,
 )
 from hccresist.overcome.rng import TWIN
-from hccresist.overcome.trial_endpoints import MEDIANS, RATIOS
+from hccresist.overcome.trial_endpoints import MEDIANS, RATIOS, find_landmark, name_event
 from hccresist.overcome.trial_members import SEPARATOR, Wanted, assess_members, make_members_study, make_pool
-from hccresist.overcome.trial_spec import CRITERIA
+from hccresist.overcome.trial_spec import BY_WORD
 
 Array = NDArray[np.float64]
 
@@ -69,8 +69,7 @@ class Contribution:
             if survival[-1] > 0.5:
                 return float("nan")
             return float(np.log(np.interp(0.5, survival[::-1], days[::-1]) / MONTH))
-        at = float(endpoint.rpartition("_")[2].removesuffix("mo")) * MONTH
-        return _scale(target, 100.0 * float(np.interp(at, days, survival)))
+        return _scale(target, 100.0 * float(np.interp(find_landmark(endpoint), days, survival)))
 
 
 def _scale(target: Target, percent: float) -> float:
@@ -165,21 +164,20 @@ def _take(
 ) -> pl.DataFrame:
     """Rows of one target: target, patient, days (null of a share), event."""
     arm, _, endpoint, criterion = key
-    names = {word: name for name, word in CRITERIA.items()}
     own = people.filter(pl.col("arm") == f"{arm}{SEPARATOR}0").select("patient_id")
     schema = {"target": pl.Int64, "patient": pl.Int64, "days": pl.Float64, "event": pl.Boolean}
     if endpoint in RATIOS:
         return pl.DataFrame(schema=schema)
     if endpoint in {"ORR", "DCR"}:
         met = pl.col("word").is_in(RESPONSES if endpoint == "ORR" else CONTROLLED)
-        rows = best.filter(pl.col("criterion") == names[criterion or ""])
+        rows = best.filter(pl.col("criterion") == BY_WORD[criterion or ""])
         rows = own.join(rows, on="patient_id", how="left")
         rows = rows.with_columns(days=pl.lit(None, pl.Float64), event=met.fill_null(value=False))
     else:
-        kind = MEDIANS.get(endpoint) or endpoint.partition("_")[0]
+        kind = name_event(endpoint)
         rows = events.filter(pl.col("endpoint") == kind)
         if kind != "OS":
-            rows = rows.filter(pl.col("criterion") == names[criterion or ""])
+            rows = rows.filter(pl.col("criterion") == BY_WORD[criterion or ""])
         rows = own.join(rows, on="patient_id", how="inner").filter(pl.col("days").is_not_null())
     number = pl.col("patient_id").str.slice(1).cast(pl.Int64) % TWIN
     return rows.select(

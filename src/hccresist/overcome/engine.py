@@ -127,6 +127,31 @@ class Result:
         return self.path[:, :, at]
 
 
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where patients stand on a day from which they are run on.
+
+    Attributes
+    ----------
+    day
+        That day, of each patient; not before day zero. Shape = (n,).
+    state, lesions
+        States, hazards so far among them, and slots in use on it, before its doses and procedures.
+    amounts
+        Drug amounts (mg); shape = (n, n_drugs, 3), drugs as in the job that goes on.
+    """
+
+    day: Array
+    state: Array
+    lesions: NDArray[np.int64]
+    amounts: Array
+
+    def take(self, chosen: NDArray[np.int64], drugs: NDArray[np.bool_]) -> Checkpoint:
+        """Take some patients, and some of the drugs."""
+        amounts = np.ascontiguousarray(self.amounts[chosen][:, drugs])
+        return Checkpoint(self.day[chosen], self.state[chosen], self.lesions[chosen], amounts)
+
+
 def count_threads(threads: int | None = None) -> int:
     """Threads to run on: those asked for, or as many as this process may use."""
     if threads:
@@ -247,6 +272,7 @@ def run_population(
     population: Population,
     *,
     start: tuple[Array, Array, NDArray[np.int64]] | None = None,
+    onward: Checkpoint | None = None,
     threads: int | None = None,
     run: Callable[[Plan, Patients], Seen] | None = None,
 ) -> Result:
@@ -256,6 +282,8 @@ def run_population(
     ----------
     start
         What `settle` gave for them, where it is at hand.
+    onward
+        Where they stand, if they are run on from a later day: nothing is kept of the days before it.
     run
         What runs a plan: by default the threads of this machine.
     """
@@ -273,13 +301,16 @@ def run_population(
         mode=job.mode,
         seed=job.seed,
     )
+    here = onward or Checkpoint(
+        -population.before, state, population.lesions, np.zeros((count, len(job.given), 3))
+    )
     patients = Patients(
         params=population.params,
-        state=state,
-        amounts=np.zeros((count, len(job.given), 3)),
-        lesions=population.lesions,
+        state=here.state,
+        amounts=here.amounts,
+        lesions=here.lesions,
         baseline=population.lesions,
-        begin=-population.before,
+        begin=here.day,
         end=np.full(count, job.until),
         thresholds=population.thresholds,
     )

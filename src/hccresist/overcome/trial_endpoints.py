@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from hccresist.outcomes.endpoints import derive_events
+from hccresist.outcomes.published import name_kind
 from hccresist.outcomes.rates import compute_rates
 from hccresist.outcomes.survival import MONTH, summarise_survival
 from hccresist.overcome.trial_spec import CRITERIA, Spec
@@ -62,6 +63,28 @@ def name_unit(endpoint: str) -> str:
     ['percent', 'months', 'ratio', 'percent']
     """
     return UNITS.get(endpoint[0], "percent")
+
+
+def name_event(endpoint: str) -> str:
+    """Return what *outcomes* calls the event of a median, hazard ratio or landmark.
+
+    Examples
+    --------
+    >>> [name_event(name) for name in ("mDoR", "HR_PFS", "OS_12mo")]
+    ['DOR', 'PFS', 'OS']
+    """
+    return name_kind(endpoint).upper()
+
+
+def find_landmark(endpoint: str) -> float:
+    """Return the day of a landmark.
+
+    Examples
+    --------
+    >>> find_landmark("PFS_6mo") == 6 * MONTH
+    True
+    """
+    return float(endpoint.rpartition("_")[2].removesuffix("mo")) * MONTH
 
 
 def find_endpoints(study: Study, tables: Mapping[str, pl.DataFrame], spec: Spec) -> pl.DataFrame:

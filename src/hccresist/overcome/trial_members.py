@@ -28,11 +28,20 @@ from hccresist.overcome.engine import Result, settle
 from hccresist.overcome.population import Population, draw_population, scale_population
 from hccresist.overcome.prevalence_weights import MEAN, is_found, read_weighting
 from hccresist.overcome.rng import TWIN
-from hccresist.overcome.trial_endpoints import MEDIANS, RATIOS
-from hccresist.overcome.trial_people import Enrolled, Start, find_hazard, fits_mix, has_grown, take_people
+from hccresist.overcome.trial_endpoints import MEDIANS, RATIOS, find_landmark, name_event
+from hccresist.overcome.trial_people import (
+    Enrolled,
+    Start,
+    find_hazard,
+    fits_mix,
+    has_grown,
+    screen,
+    take_people,
+    take_start,
+)
 from hccresist.overcome.trial_prior import can_live, end_line, run_line
 from hccresist.overcome.trial_run import Begun, begin_arm, end_arms, make_study
-from hccresist.overcome.trial_spec import CRITERIA, Arm, Eligibility, Spec
+from hccresist.overcome.trial_spec import BY_WORD, CRITERIA, Arm, Eligibility, Spec
 from hccresist.study.study import Study
 
 SEPARATOR: Final = "@"
@@ -56,7 +65,7 @@ class Pool:
         Typical values of parameters, and factors on drug effects.
     lines
         Patients and their start by earlier line (regimens, share who did not tolerate it), with flags of
-        those who can be enrolled.
+        those who can be enrolled. Without an earlier line these are all patients of the pool.
     """
 
     values: Mapping[str, float]
@@ -94,20 +103,23 @@ def make_pool(
     people = scale_population(drawn, own)
     start = settle(people, threads=threads)
     fine = (start[2] == 0) & has_grown(people, start)
+    grown, begun = take_people(people, fine), take_start(start, fine)
     found = dict[Line, tuple[Population, Start, NDArray[np.bool_]]]()
     runs = dict[tuple[str, ...], Result]()
     for line in lines:
         regimens, intolerant = line
         if not regimens:
-            alive = can_live(find_hazard(people, start, threads=threads))
-            found[line] = (people, start, fine & alive)
+            found[line] = (
+                people,
+                start,
+                fine & can_live(find_hazard(screen(people, start, threads=threads))),
+            )
             continue
         if regimens not in runs:
             runs[regimens] = run_line(
-                people, start, regimens=regimens, factors=factors, threads=threads, seed=seed
+                grown, begun, regimens=regimens, factors=factors, threads=threads, seed=seed
             )
-        later, begun, failed = end_line(runs[regimens], intolerant=intolerant, seed=seed)
-        found[line] = (later, begun, failed & fine)
+        found[line] = end_line(runs[regimens], intolerant=intolerant, seed=seed)
     return Pool(own, factors, found)
 
 
@@ -203,8 +215,7 @@ def _enrol(spec: Spec, arm: Arm, pool: Pool, *, shift: int) -> Enrolled | None:
     if len(chosen) < FEWEST:
         return None
     own = take_people(people, chosen)
-    first = (start[0][chosen], start[1][chosen], start[2][chosen])
-    return Enrolled(replace(own, numbers=own.numbers + shift), first, len(fine))
+    return Enrolled(replace(own, numbers=own.numbers + shift), take_start(start, chosen), len(fine))
 
 
 def _table(rows: Sequence[Row]) -> pl.DataFrame:
@@ -216,8 +227,7 @@ def assess_members(
     study: Study, spec: Spec, wanted: Sequence[Wanted]
 ) -> tuple[Mapping[str, pl.DataFrame], pl.DataFrame]:
     """Assess a study by the criteria that are asked for: tables of *assess*, and events."""
-    published = {word: name for name, word in CRITERIA.items()}
-    asked = {published[criterion] for *_, criterion in wanted if criterion}
+    asked = {BY_WORD[criterion] for *_, criterion in wanted if criterion}
     criteria = [name for name in spec.criteria if name in asked] or list(spec.criteria[:1])
     tables = assess_study(study, criteria=criteria, reasons=False).tables
     best, timepoints = tables["best_response"], tables["timepoints"]
@@ -264,7 +274,7 @@ def _values(
             value, n = shares.get((arm, endpoint, criterion or ""), (float("nan"), 0))
             yield int(number), value, n
             continue
-        kind = MEDIANS.get(endpoint) or RATIOS.get(endpoint) or endpoint.partition("_")[0]
+        kind = name_event(endpoint)
         own = counts.get((kind, None if kind == "OS" else criterion))
         if own is None:
             continue
@@ -279,6 +289,5 @@ def _values(
             value = np.inf if open_end else np.nan if middle.value is None else middle.value / MONTH
             yield int(number), float(value), group.n
         else:
-            day = float(endpoint.rpartition("_")[2].removesuffix("mo")) * MONTH
-            share = survival_on(kaplan_meier(group), day).value
+            share = survival_on(kaplan_meier(group), find_landmark(endpoint)).value
             yield int(number), float("nan") if share is None else 100.0 * share, group.n

@@ -28,7 +28,7 @@ from hccresist.overcome.population import (
     find_handle_values,
     read_traits,
 )
-from hccresist.overcome.prevalence_weights import MEAN, is_found, read_weighting
+from hccresist.overcome.prevalence_weights import MEAN, Weighting, is_found, read_weighting
 from hccresist.overcome.rng import Purpose, draw_uniform, index_of
 from hccresist.overcome.trial_prior import can_live, end_line, run_line
 from hccresist.overcome.trial_spec import LABS, YES_OR_NO, Arm, Eligibility, Spec
@@ -75,6 +75,12 @@ def take_people(people: Population, chosen: NDArray[Any]) -> Population:
         elif isinstance(value, Mapping):
             taken[part.name] = {name: each[chosen] for name, each in value.items()}  # pyright: ignore[reportUnknownVariableType]
     return replace(people, **taken)
+
+
+def take_start(start: Start, chosen: NDArray[Any]) -> Start:
+    """Take the start of some patients, by index or by flag."""
+    state, growth, status = start
+    return state[chosen], growth[chosen], status[chosen]
 
 
 def join_people(parts: list[Population]) -> Population:
@@ -128,58 +134,66 @@ def enrol(
             )
             raise ComputationError(message)
         numbers = np.arange(first + screened, first + screened + count)
-        some, start, looked = _screen(spec, arm, numbers, values, most=left, threads=threads, seed=seed)
-        people.append(some)
-        starts.append(start)
-        screened += looked
-        enrolled += len(some.numbers)
+        tried = _draw_fitting(spec, arm, numbers, values=values, weighting=weighting, seed=seed)
+        some, start = _screen(spec, arm, tried, values=values, threads=threads, seed=seed)
+        people.append(take_people(some, np.arange(min(left, len(some.numbers)))))
+        starts.append(take_start(start, np.arange(min(left, len(some.numbers)))))
+        full = len(some.numbers) >= left
+        screened += int(people[-1].numbers[-1] - numbers[0]) + 1 if full else count
+        enrolled += len(people[-1].numbers)
         share = min(share, max(enrolled, 1) / screened)
     states, growth, status = (np.concatenate(parts) for parts in zip(*starts, strict=True))
     return Enrolled(join_people(people), (states, growth, status), screened)
 
 
-def _screen(
+def _draw_fitting(
     spec: Spec,
     arm: Arm,
     numbers: NDArray[np.int64],
-    values: Mapping[str, float],
     *,
-    most: int,
+    values: Mapping[str, float],
+    weighting: Weighting | None,
+    seed: int,
+) -> Population:
+    """Draw patients, and keep those whom a trial's clinic finds and whose traits fit."""
+    own = split_values(values)[0]
+    people = draw_population(numbers, handles=spec.handles, values=own, mixed=spec.mixed, seed=seed)
+    kept = fits_mix(people, spec.mix, seed=seed) & is_found(people, weighting, values=own, seed=seed)
+    for rules in (spec.eligibility, arm.eligibility):
+        kept &= fits_traits(people, rules)
+    return take_people(people, kept)
+
+
+def _screen(
+    spec: Spec,
+    arm: Arm,
+    people: Population,
+    *,
+    values: Mapping[str, float],
     threads: int | None,
     seed: int,
-) -> tuple[Population, Start, int]:
-    """Draw patients, grow the tumours of those whose traits fit, and look at labs.
+) -> tuple[Population, Start]:
+    """Grow the tumours of patients, give the earlier line, and look at life expectancy and labs.
 
     Returns
     -------
     tuple
-        The first `most` who are eligible, their start, and how many patients were looked at for it.
+        Those who are eligible, and their start.
     """
-    own, factors = split_values(values)
-    everybody = draw_population(numbers, handles=spec.handles, values=own, mixed=spec.mixed, seed=seed)
-    kept = fits_mix(everybody, spec.mix, seed=seed)
-    kept &= is_found(everybody, read_weighting(values), values=own, seed=seed)
-    for rules in (spec.eligibility, arm.eligibility):
-        kept &= fits_traits(everybody, rules)
-    labs = [rules for rules in (spec.eligibility, arm.eligibility) if set(rules.ranges) & set(LABS)]
-    tried = np.flatnonzero(kept)
-    people = take_people(everybody, tried)
     start = settle(people, threads=threads)
     fine = (start[2] == 0) & has_grown(people, start)
-    if not arm.prior and len(tried):
-        fine &= can_live(find_hazard(people, start, threads=threads))
-    if arm.prior and len(tried):
+    people, start = take_people(people, fine), take_start(start, fine)
+    if arm.prior and fine.any():
+        factors = split_values(values)[1]
         seen = run_line(people, start, regimens=arm.prior, factors=factors, threads=threads, seed=seed)
         people, start, failed = end_line(seen, intolerant=arm.prior_intolerant, seed=seed)
-        fine &= failed
-    if labs and len(tried):
-        found = find_labs(people, start, threads=threads)
-        for rules in labs:
-            fine &= _within(found, rules)
-    chosen = np.flatnonzero(fine)[:most]
-    full = len(chosen) == most
-    looked = int(tried[chosen[-1]]) + 1 if full else len(numbers)
-    return take_people(people, chosen), (start[0][chosen], start[1][chosen], start[2][chosen]), looked
+        people, start = take_people(people, failed), take_start(start, failed)
+    seen = screen(people, start, threads=threads)
+    fine = np.ones(len(people.numbers), dtype=bool) if arm.prior else can_live(find_hazard(seen))
+    labs = find_labs(seen)
+    for rules in (spec.eligibility, arm.eligibility):
+        fine &= _within(labs, rules)
+    return take_people(people, fine), take_start(start, fine)
 
 
 def has_grown(people: Population, start: Start) -> Flags:
@@ -236,21 +250,21 @@ def find_handle(people: Population, name: str) -> Flags:
     return found
 
 
-def find_labs(people: Population, start: Start, *, threads: int | None = None) -> dict[str, Array]:
-    """Labs at screening, the day of the scan before treatment."""
-    seen = _screening(people, start, threads)
+def screen(people: Population, start: Start, *, threads: int | None = None) -> Result:
+    """Look at patients on the day of the scan before treatment."""
+    job = Job((), (float("-inf"),), until=_BEFORE)
+    return run_population(job, people, start=start, threads=threads)
+
+
+def find_labs(seen: Result) -> dict[str, Array]:
+    """Labs at screening."""
     states = read_model().patient.states
     return {name: (seen.state(name) if name in states else seen.output(name))[:, 0] for name in LABS}
 
 
-def find_hazard(people: Population, start: Start, *, threads: int | None = None) -> Array:
+def find_hazard(seen: Result) -> Array:
     """Hazard of death (1/day) at screening."""
-    return _screening(people, start, threads).output("death_hazard")[:, 0]
-
-
-def _screening(people: Population, start: Start, threads: int | None) -> Result:
-    job = Job((), (float("-inf"),), until=_BEFORE)
-    return run_population(job, people, start=start, threads=threads)
+    return seen.output("death_hazard")[:, 0]
 
 
 def fits_mix(people: Population, mix: Mapping[str, float], *, seed: int) -> Flags:

@@ -1,10 +1,9 @@
 """One replicate of a virtual trial: patients on their arms, read by a clinic, assessed by *assess*.
 
 An arm is run twice. The first run gives what was planned by day, through all visits; its scans are assessed
-by RECIST 1.1 with the engine that a real study is assessed with. In the second run treatment stops on the
-visit that showed progression (or so many visits later), what follows progression is given, and only patients
-whose plan has changed are run again. All that is random hangs on the patient's number, so that up to the
-stop both runs are the same.
+by RECIST 1.1 with the engine that a real study is assessed with. Treatment stops on the visit that showed
+progression (or so many visits later), and what follows progression is given: the second run takes those
+whose treatment stopped on from there. All that is random hangs on the patient's number.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from numpy.typing import NDArray
 
 from hccresist.assess.engine import assess_study
 from hccresist.overcome.dosing import find_regimen, split_values
-from hccresist.overcome.engine import Job, Result, run_population
+from hccresist.overcome.engine import Checkpoint, Job, Result, run_population
 from hccresist.overcome.model.arrays import Patients, Plan, Seen
-from hccresist.overcome.population import SLOTS
+from hccresist.overcome.population import SLOTS, Population
 from hccresist.overcome.rng import TWIN, Purpose, draw_uniform, index_of, philox
 from hccresist.overcome.scans import (
     NOT_ENHANCING_MM,
@@ -31,7 +30,7 @@ from hccresist.overcome.scans import (
 )
 from hccresist.overcome.trial_course import Course, Stopped, nobody_stopped, plan_course
 from hccresist.overcome.trial_endpoints import find_endpoints
-from hccresist.overcome.trial_people import Enrolled, enrol, take_people
+from hccresist.overcome.trial_people import Enrolled, enrol, take_people, take_start
 from hccresist.overcome.trial_spec import STATEMENT, Arm, Spec
 from hccresist.study.frames import study_from_frames
 from hccresist.study.study import Study, StudyConfig
@@ -182,6 +181,7 @@ def _run_groups(
     enrolled: Enrolled,
     chosen: NDArray[np.int64],
     *,
+    onward: Checkpoint | None = None,
     threads: int | None,
     run: Run | None,
 ) -> Result:
@@ -189,40 +189,49 @@ def _run_groups(
 
     What a patient's equations are depends on the patient's own drugs alone.
     """
-    groups = np.zeros(len(chosen), dtype=np.int64)
+    groups, kinds = np.zeros(len(chosen), dtype=np.int64), np.zeros((1, 0), dtype=bool)
     if course.gets:
-        _, groups = np.unique(np.stack(course.gets, axis=1)[chosen], axis=0, return_inverse=True)
+        kinds, groups = np.unique(np.stack(course.gets, axis=1)[chosen], axis=0, return_inverse=True)
         groups = groups.reshape(-1)
     parts = list[tuple[NDArray[np.int64], Result]]()
-    for group in np.unique(groups):
+    for group, gets in enumerate(kinds):
         rows = np.flatnonzero(groups == group)
         who = chosen[rows]
-        given = tuple(each for each, gets in zip(job.given, course.gets, strict=True) if gets[who[0]])
+        given = tuple(each for each, has in zip(job.given, gets, strict=True) if has)
         own = run_population(
             _cut_job(replace(job, given=given), who),
             take_people(enrolled.people, who),
-            start=(enrolled.start[0][who], enrolled.start[1][who], enrolled.start[2][who]),
+            start=take_start(enrolled.start, who),
+            onward=onward.take(rows, gets) if onward else None,
             threads=threads,
             run=run,
         )
-        parts.append((rows, replace(own, amounts=np.zeros((len(who), 0)))))
+        amounts = np.zeros((*own.days.shape, len(gets), 3))
+        amounts[:, :, gets] = own.amounts
+        parts.append((rows, replace(own, amounts=amounts)))
     if len(parts) == 1:
         return parts[0][1]
-    whole = take_people(enrolled.people, chosen)
-    joined = replace(parts[0][1], population=whole, **_empty(parts[0][1], len(chosen)))
+    joined = _make_room(parts[0][1], take_people(enrolled.people, chosen))
     for rows, part in parts:
-        joined = _merge(joined, part, rows)
+        for name, values in _list_arrays(part).items():
+            getattr(joined, name)[rows] = values
     return joined
 
 
-def _empty(result: Result, count: int) -> dict[str, Any]:
-    """Arrays as those of a result, for so many patients."""
-    arrays = {part.name: getattr(result, part.name) for part in fields(result)}
-    return {
+def _list_arrays(result: Result) -> dict[str, NDArray[Any]]:
+    """Arrays of a result by name."""
+    values = {part.name: getattr(result, part.name) for part in fields(result)}
+    return {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+
+
+def _make_room(like: Result, people: Population) -> Result:
+    """Make a result for so many patients, not filled yet."""
+    count = len(people.numbers)
+    arrays = {
         name: np.empty((count, *value.shape[1:]), dtype=value.dtype)
-        for name, value in arrays.items()
-        if isinstance(value, np.ndarray)
+        for name, value in _list_arrays(like).items()
     }
+    return replace(like, population=people, **arrays)
 
 
 def _end(
@@ -242,8 +251,15 @@ def _end(
     changed = np.flatnonzero(stop < first.ended)
     result = first
     if changed.size and (arm.drugs or arm.procedures):
-        again = _run_groups(job, course, enrolled, changed, threads=threads, run=run)
-        result = _merge(first, again, changed)
+        at = np.searchsorted(np.array(job.visits), stop[changed])
+        onward = Checkpoint(
+            stop[changed],
+            first.path[changed, at],
+            first.lesions[changed, at],
+            np.ascontiguousarray(first.amounts[changed, at]),
+        )
+        later = _run_groups(job, course, enrolled, changed, onward=onward, threads=threads, run=run)
+        result = _go_on(first, later, changed, at)
     tables = _observe(spec, arm, result, job, course)
     count = len(stop)
     return tables, {
@@ -279,14 +295,24 @@ def _cut_job(job: Job, chosen: NDArray[np.int64]) -> Job:
     return replace(job, given=given, procedures=procedures)
 
 
-def _merge(first: Result, again: Result, changed: NDArray[np.int64]) -> Result:
-    """Put what was run again in the place of what it replaces."""
-    merged: dict[str, Any] = {}
-    for part in fields(first):
-        value = getattr(first, part.name)
-        if isinstance(value, np.ndarray):
-            merged[part.name] = value.copy()
-            merged[part.name][changed] = getattr(again, part.name)
+_BY_VISIT: Final = ("shown", "path", "amounts", "lesions")
+
+
+def _go_on(first: Result, later: Result, changed: NDArray[np.int64], at: NDArray[np.int64]) -> Result:
+    """Put what came from the day of the stop on in the place of what had come without it.
+
+    Parameters
+    ----------
+    changed, at
+        Patients whose treatment stopped, and the visit on which it did.
+    """
+    merged = {name: value.copy() for name, value in _list_arrays(first).items()}
+    rows, visits = np.nonzero(np.arange(first.days.shape[1]) >= at[:, None])
+    for name in _BY_VISIT:
+        merged[name][changed[rows], visits] = getattr(later, name)[rows, visits]
+    come = first.events[changed] <= first.days[changed, at][:, None]
+    merged["events"][changed] = np.where(come, first.events[changed], later.events)
+    merged["ended"][changed], merged["status"][changed] = later.ended, later.status
     return replace(first, **merged)
 
 

@@ -21,6 +21,8 @@ STATEMENT: Final = (
 """Stands on everything that a virtual trial writes."""
 CRITERIA: Final[Mapping[str, str]] = {"recist11": "RECIST 1.1", "mrecist": "mRECIST"}
 """Criteria of a virtual trial, and what the tables of published trials call them."""
+BY_WORD: Final[Mapping[str, str]] = {word: name for name, word in CRITERIA.items()}
+"""Criteria by what the tables of published trials call them."""
 YES_OR_NO: Final = ("male", "ecog1", "mvi", "ehs")
 RANGES: Final[Mapping[str, str]] = {
     "age_years": "years",

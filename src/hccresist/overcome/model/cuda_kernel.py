@@ -15,7 +15,7 @@ from numba import cuda, from_dtype, typeof, types
 from hccresist.overcome.model.arrays import Patients, Plan, Room, Seen
 from hccresist.overcome.model.ensemble import run_one
 
-STAMP: Final = "7088b09a5285b015"
+STAMP: Final = "b3aafe6fd3373ccb"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 
 

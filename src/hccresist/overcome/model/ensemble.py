@@ -116,7 +116,7 @@ def _start_drugs(plan, patients, i, room, thread):
         while pointer < plan.offsets[d + 1] and plan.start[i, d] + plan.days[pointer] < t - _SAME:
             inflow = _dose(plan, i, d, pointer, own) if plan.inflow[d] > 0.0 else 0.0
             pointer += 1
-        if t >= plan.until[i, d] - _SAME:
+        if t > plan.until[i, d] + _SAME:
             inflow = 0.0
         room.pointers[thread, d] = pointer
         x = (patients.amounts[i, d, 0], patients.amounts[i, d, 1], patients.amounts[i, d, 2])
