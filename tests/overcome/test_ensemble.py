@@ -376,7 +376,9 @@ def test_a_restart_at_a_scan_is_the_run_that_was_not_interrupted(names, mode) ->
 def test_a_stop_decided_at_a_scan_is_the_stop_that_was_planned(names, mode) -> None:
     """On from the scan, with the drugs ending on it and another to come: as if that had been known before."""
     visits, stop = np.array([0.0, 63.0, DAYS]), 63.0
-    going = plan_of([*(Given(name) for name in names), Given("cabozantinib", 400.0)], mode=mode, visits=visits)
+    going = plan_of(
+        [*(Given(name) for name in names), Given("cabozantinib", 400.0)], mode=mode, visits=visits
+    )
     given = [*(Given(name, until=stop) for name in names), Given("cabozantinib", stop + 14.0)]
     planned = plan_of(given, mode=mode, visits=visits)
     patients = make_patients(1, end=DAYS, drugs=len(given))

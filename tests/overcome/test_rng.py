@@ -2,20 +2,43 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from hccresist.overcome.rng import Purpose, draw_exponential, draw_normal, draw_uniform, philox
+from hccresist.overcome.model.philox import philox
+from hccresist.overcome.rng import Purpose, draw_exponential, draw_normal, draw_uniform
 
 
+def numpy_words(key: int, counter: list[int]) -> list[int]:
+    """Four words of NumPy's Philox, which adds one to the counter before its first block."""
+    words = np.array(counter, dtype=np.uint64)
+    drawn = np.random.Philox(key=np.array([key, 0], dtype=np.uint64), counter=words).random_raw(4)
+    return [int(word) for word in drawn]
+
+
+@settings(deadline=None)  # the first call compiles
 @given(st.integers(0, 2**64 - 1), st.lists(st.integers(0, 2**64 - 2), min_size=4, max_size=4))
 def test_words_are_those_of_numpy(key: int, counter: list[int]) -> None:
-    """Outside check: NumPy's Philox, which adds one to the counter before its first block."""
-    made = philox(key, tuple(np.array([word], dtype=np.uint64) for word in [counter[0] + 1, *counter[1:]]))
-    words = np.array(counter, dtype=np.uint64)
-    expected = np.random.Philox(key=np.array([key, 0], dtype=np.uint64), counter=words).random_raw(4)
-    assert [int(word[0]) for word in made] == [int(word) for word in expected]
+    """Outside check: NumPy's Philox."""
+    made = philox(*(np.uint64(word) for word in [key, counter[0] + 1, *counter[1:]]))
+    assert [int(word) for word in made] == numpy_words(key, counter)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2**64 - 1),
+    st.sampled_from(Purpose),
+    st.lists(st.tuples(st.integers(0, 2**40 - 1), st.integers(1, 2**32 - 1)), min_size=1, max_size=5),
+)
+def test_a_number_is_the_first_word_at_its_patient_purpose_and_index(key, purpose, places) -> None:
+    """Also with indices of each patient; the upper 53 bits, in the middle of their step."""
+    patients, which = (np.array(part, dtype=np.uint64) for part in zip(*places, strict=True))
+    drawn = draw_uniform(patients, purpose, which[:, None], seed=key)
+    for number, (patient, index) in zip(drawn[:, 0], places, strict=True):
+        word = numpy_words(key, [index - 1, int(purpose), patient, 0])[0]
+        assert number == ((word >> 11) + 0.5) * 2.0**-53
+    np.testing.assert_array_equal(np.diag(draw_uniform(patients, purpose, which, seed=key)), drawn[:, 0])
 
 
 def test_rows_depend_on_nothing_but_patient_purpose_and_seed() -> None:

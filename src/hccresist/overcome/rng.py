@@ -19,14 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
-Words = NDArray[np.uint64]
-
-_MULTIPLIERS: Final = (np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157))
-_WEYL: Final = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B))
-_LOW: Final = np.uint64(0xFFFFFFFF)
-_HALF: Final = np.uint64(32)
-_ROUNDS: Final = 10
-_TO_UNIT: Final = 2.0**-53
 
 
 class Purpose(IntEnum):
@@ -45,41 +37,6 @@ class Purpose(IntEnum):
     ARM = 11
     TREATMENT = 12
     REPLICATE = 13
-
-
-def _high(a: Words, b: np.uint64) -> Words:
-    """Upper half of the 128-bit products."""
-    a0, a1 = a & _LOW, a >> _HALF
-    b0, b1 = b & _LOW, b >> _HALF
-    middle = a1 * b0 + ((a0 * b0) >> _HALF)
-    cross = a0 * b1 + (middle & _LOW)
-    return a1 * b1 + (middle >> _HALF) + (cross >> _HALF)
-
-
-def philox(key: int, counter: tuple[Words, Words, Words, Words]) -> tuple[Words, Words, Words, Words]:
-    """Random words of counters under a key.
-
-    Parameters
-    ----------
-    key
-        First word of the key (the second is zero).
-    counter
-        Four arrays of the same shape.
-
-    Returns
-    -------
-    tuple
-        Four arrays of random 64-bit words.
-    """
-    c0, c1, c2, c3 = (np.asarray(word, dtype=np.uint64) for word in counter)
-    with np.errstate(over="ignore"):
-        k0, k1 = np.uint64(key), np.uint64(0)
-        for _ in range(_ROUNDS):
-            low0, low1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-            high0, high1 = _high(c0, _MULTIPLIERS[0]), _high(c2, _MULTIPLIERS[1])
-            c0, c1, c2, c3 = high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0
-            k0, k1 = k0 + _WEYL[0], k1 + _WEYL[1]
-    return c0, c1, c2, c3
 
 
 TWIN: Final = 2**40
@@ -101,7 +58,8 @@ def draw_uniform(
     purpose
         What the numbers are for.
     which
-        Indices of the numbers of each patient, shape = (count,); or a count: the first so many.
+        Indices of the numbers, shape = (count,), or of each patient, shape = (n_patients, count); or a
+        count: the first so many.
     seed
         Seed of the run (0 to 2^64 - 1).
 
@@ -117,13 +75,14 @@ def draw_uniform(
     >>> bool(few[0, 0] == many[1, 0])
     True
     """
-    who = np.asarray(patients, dtype=np.uint64)[:, None] % np.uint64(TWIN)
+    from hccresist.overcome.model.philox import fill_uniform  # noqa: PLC0415  (loads Numba)
+
+    who = np.asarray(patients, dtype=np.uint64) % np.uint64(TWIN)
     wanted = np.arange(which) if isinstance(which, int) else which
-    index = np.asarray(wanted, dtype=np.uint64)[None, :]
-    zeros = np.zeros(np.broadcast_shapes(who.shape, index.shape), dtype=np.uint64)
-    counter = (zeros + index, zeros + np.uint64(int(purpose)), zeros + who, zeros)
-    word = philox(seed, counter)[0]
-    return ((word >> np.uint64(11)).astype(np.float64) + 0.5) * _TO_UNIT
+    index = np.atleast_2d(np.asarray(wanted, dtype=np.uint64))
+    drawn = np.empty((who.size, index.shape[1]))
+    fill_uniform(np.uint64(seed), who, np.uint64(int(purpose)), index, drawn)
+    return drawn
 
 
 def draw_normal(

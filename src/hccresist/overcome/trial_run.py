@@ -21,7 +21,7 @@ from hccresist.overcome.dosing import find_regimen, split_values
 from hccresist.overcome.engine import Checkpoint, Job, Result, run_population
 from hccresist.overcome.model.arrays import Patients, Plan, Seen
 from hccresist.overcome.population import SLOTS, Population
-from hccresist.overcome.rng import TWIN, Purpose, draw_uniform, index_of, philox
+from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
 from hccresist.overcome.scans import (
     NOT_ENHANCING_MM,
     describe_regimen,
@@ -373,29 +373,13 @@ def read_diameters(lesions: pl.DataFrame, result: Result, job: Job, *, sd: float
     visit = np.where(day < 0, 0, np.searchsorted(np.array(job.visits), day - 1e-6))
     slot = lesions["lesion_id"].str.slice(1).cast(pl.Int64).to_numpy() - 1
     which = ((visit * SLOTS + slot) * 2)[:, None] + np.arange(2)
-    factor = np.exp(sd * _draw_readings(numbers[row], which, seed=job.seed))
+    factor = np.exp(sd * draw_normal(numbers[row], Purpose.MEASUREMENT, which, seed=job.seed))
     whole = (pl.col("longest_mm") * pl.Series(factor[:, 0])).round(1)
     viable = (pl.col("viable_mm") * pl.Series(factor[:, 1])).round(1)
     shown = pl.when(viable < NOT_ENHANCING_MM).then(0.0).otherwise(pl.min_horizontal(viable, whole))
     return lesions.with_columns(
         longest_mm=whole, viable_mm=pl.when(pl.col("viable_mm").is_not_null()).then(shown)
     )
-
-
-def _draw_readings(numbers: NDArray[np.int64], which: NDArray[np.int64], *, seed: int) -> Array:
-    """Draw the normal deviates that `rng.draw_normal` gives these patients and indices; shape of `which`."""
-    from scipy.special import ndtri  # noqa: PLC0415
-
-    zeros = np.zeros(which.shape, dtype=np.uint64)
-    purpose = zeros + np.uint64(int(Purpose.MEASUREMENT))
-    counter = (
-        which.astype(np.uint64),
-        purpose,
-        zeros + numbers.astype(np.uint64)[:, None] % np.uint64(TWIN),
-        zeros,
-    )
-    word = philox(seed, counter)[0]
-    return ndtri(((word >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53)
 
 
 def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: Course) -> Tables:
