@@ -7,7 +7,7 @@ model is in these tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -20,6 +20,7 @@ from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.plan import Given
 from hccresist.overcome.population import SLOTS
 from hccresist.overcome.rng import Purpose, draw_normal
+from hccresist.study.tables import SCHEMAS
 
 Array = NDArray[np.float64]
 
@@ -38,6 +39,9 @@ READING_SD: Final = 0.061
 doi:10.1016/j.ejca.2015.10.014; `data/measurement_error.csv`)."""
 READER: Final = "central"
 SLICE_MM: Final = 5.0
+TABLES: Final = ("patients", "treatments", "procedures", "visits", "lesions", "labs", "survival")
+"""Tables of a study of virtual patients."""
+_STATES: Final = ("present", "too_small", "absent", "unequivocal_progression")
 _SITES: Final = ("liver", "liver", "lung", "lung", "adrenal")
 _TARGETS_PER_ORGAN: Final = 2
 
@@ -48,7 +52,13 @@ def name_patients(numbers: NDArray[np.integer]) -> list[str]:
 
 
 def make_tables(
-    result: Result, job: Job, *, scans: Sequence[float], arm: str = "", error: bool = True
+    result: Result,
+    job: Job,
+    *,
+    scans: Sequence[float],
+    arm: str = "",
+    error: bool = True,
+    wanted: Collection[str] = TABLES,
 ) -> dict[str, pl.DataFrame]:
     """Make a clinic's tables of simulated patients.
 
@@ -64,27 +74,29 @@ def make_tables(
         Name of the arm.
     error
         Whether diameters are read with measurement error.
+    wanted
+        Tables that are made, of `TABLES`.
 
     Returns
     -------
     dict
-        Tables patients, treatments, procedures (where there are any), visits, lesions, labs, survival.
+        Tables by name; procedures only where there are any.
         Patients whose equations could not be solved are in `patients` alone, with ``simulation`` saying so.
     """
     kept = [job.visits.index(day) for day in scans]
-    names = np.array(name_patients(result.population.numbers))
+    names = pl.Series(name_patients(result.population.numbers), dtype=pl.String)
     seen = np.isfinite(result.shown[:, kept, 0]) & _solved(result)[:, None]
-    tables = {
-        "patients": _patients(result, names, arm=arm),
-        "treatments": _treatments(result, names, job.given),
-        "visits": _visits(result, names, kept, seen),
-        "lesions": _lesions(result, names, kept, seen, job=job, error=error),
-        "labs": _labs(result, names, kept, seen),
-        "survival": _survival(result, names, job),
+    makers: dict[str, Callable[[], pl.DataFrame]] = {
+        "patients": lambda: _patients(result, names, arm=arm),
+        "treatments": lambda: _treatments(result, names, job.given),
+        "visits": lambda: _visits(result, names, kept, seen),
+        "lesions": lambda: _lesions(result, names, kept, seen, job=job, error=error),
+        "labs": lambda: _labs(result, names, kept, seen),
+        "survival": lambda: _survival(result, names, job),
     }
     if job.procedures:
-        tables["procedures"] = _procedures(result, names, job)
-    return tables
+        makers["procedures"] = lambda: _procedures(result, names, job)
+    return {name: make() for name, make in makers.items() if name in wanted}
 
 
 def _solved(result: Result) -> NDArray[np.bool_]:
@@ -94,7 +106,7 @@ def _solved(result: Result) -> NDArray[np.bool_]:
     return (result.status == 0) | (result.status == FULL)
 
 
-def _patients(result: Result, names: NDArray[np.str_], *, arm: str) -> pl.DataFrame:
+def _patients(result: Result, names: pl.Series, *, arm: str) -> pl.DataFrame:
     """Patients before treatment."""
     people = result.population
     spread = people.traits["ehs"] & (people.lesions > _TARGETS_PER_ORGAN)
@@ -116,7 +128,7 @@ def _patients(result: Result, names: NDArray[np.str_], *, arm: str) -> pl.DataFr
     )
 
 
-def _treatments(result: Result, names: NDArray[np.str_], given: Sequence[Given]) -> pl.DataFrame:
+def _treatments(result: Result, names: pl.Series, given: Sequence[Given]) -> pl.DataFrame:
     """Drugs from first to last dose."""
     frames = list[pl.DataFrame]()
     for each in given:
@@ -153,7 +165,7 @@ def describe_regimen(name: str) -> str:
     return f"{regimen.dose:g} {unit} every {regimen.every_days:g} days"
 
 
-def _procedures(result: Result, names: NDArray[np.str_], job: Job) -> pl.DataFrame:
+def _procedures(result: Result, names: pl.Series, job: Job) -> pl.DataFrame:
     """Procedures that were done."""
     frames = list[pl.DataFrame]()
     for each in job.procedures:
@@ -165,21 +177,18 @@ def _procedures(result: Result, names: NDArray[np.str_], job: Job) -> pl.DataFra
     return pl.concat(frames).unique(["patient_id", "day", "kind"], keep="first", maintain_order=True)
 
 
-def _visits(
-    result: Result, names: NDArray[np.str_], kept: Sequence[int], seen: NDArray[np.bool_]
-) -> pl.DataFrame:
+def _visits(result: Result, names: pl.Series, kept: Sequence[int], seen: NDArray[np.bool_]) -> pl.DataFrame:
     """List the scans that were made."""
     who, when = np.nonzero(seen)
-    return pl.DataFrame(
-        {
-            "patient_id": names[who],
-            "reader": [READER] * len(who),
-            "day": result.days[:, kept][who, when],
-            "modality": ["ct"] * len(who),
-            "arterial_phase": np.ones(len(who), dtype=bool),
-            "slice_mm": np.full(len(who), SLICE_MM),
-            "adequate": np.ones(len(who), dtype=bool),
-        }
+    rows = pl.DataFrame({"patient_id": names.gather(who), "day": result.days[:, kept][who, when]})
+    return rows.select(
+        "patient_id",
+        pl.lit(READER).alias("reader"),
+        "day",
+        pl.lit("ct", dtype=_code("visits", "modality")).alias("modality"),
+        pl.lit(True).alias("arterial_phase"),  # noqa: FBT003
+        pl.lit(SLICE_MM).alias("slice_mm"),
+        pl.lit(True).alias("adequate"),  # noqa: FBT003
     )
 
 
@@ -210,7 +219,7 @@ def _read(values: Array, z: Array, *, error: bool) -> Array:
 
 def _lesions(
     result: Result,
-    names: NDArray[np.str_],
+    names: pl.Series,
     kept: Sequence[int],
     seen: NDArray[np.bool_],
     *,
@@ -236,13 +245,13 @@ def _lesions(
         frames.append(
             _frame(
                 {
-                    "patient_id": names[who],
-                    "lesion_id": [f"L{slot + 1}"] * len(who),
+                    "patient_id": names.gather(who),
                     "day": days[who, when],
-                    "role": role[who, slot],
-                    "organ": organ[who, slot],
+                    "role": pl.Series(role[:, slot], dtype=_code("lesions", "role")).gather(who),
+                    "organ": pl.Series(organ[:, slot], dtype=_code("lesions", "organ")).gather(who),
                 },
-                state=_states(true, role[:, slot])[who, when],
+                lesion=f"L{slot + 1}",
+                state=_find_states(true, role[:, slot])[who, when],
                 whole=whole[who, when],
                 viable=viable[who, when],
             )
@@ -255,30 +264,36 @@ def _zero(values: Array) -> Array:
     return np.where(np.isfinite(values), values, 0.0)
 
 
-def _states(true: Array, role: NDArray[np.str_]) -> NDArray[np.str_]:
-    """State of a lesion on each scan; shape = (n, n_scans)."""
+def _code(table: str, column: str) -> pl.DataType:
+    """Type of a column of codes of a study."""
+    return SCHEMAS[table].columns()[column].dtype
+
+
+def _find_states(true: Array, role: NDArray[np.str_]) -> NDArray[np.int64]:
+    """State of a lesion on each scan, as its place in `_STATES`; shape = (n, n_scans)."""
     size = np.where(np.isfinite(true), true, np.inf)
     lowest = np.minimum.accumulate(np.maximum(size, SEEN_MM), axis=1)
-    state = np.full(true.shape, "present", dtype="<U24")
-    state[(true < SEEN_MM)] = "too_small"
-    state[(true < GONE_MM)] = "absent"
+    state = np.full(true.shape, _STATES.index("present"))
+    state[true < SEEN_MM] = _STATES.index("too_small")
+    state[true < GONE_MM] = _STATES.index("absent")
     grown = (true >= UNEQUIVOCAL * lowest) & (true >= 2 * SEEN_MM) & (role == "nontarget")[:, None]
-    state[grown] = "unequivocal_progression"
+    state[grown] = _STATES.index("unequivocal_progression")
     return state
 
 
 def _frame(
-    columns: Mapping[str, object], *, state: NDArray[np.str_], whole: Array, viable: Array
+    columns: Mapping[str, object], *, lesion: str, state: NDArray[np.int64], whole: Array, viable: Array
 ) -> pl.DataFrame:
     """Rows of one slot; sizes stand only where they can be measured, viable ones only in the liver."""
-    frame = pl.DataFrame(columns).with_columns(state=pl.Series(state), whole=whole, viable=viable)
+    words = pl.Series(_STATES, dtype=_code("lesions", "state")).gather(state)
+    frame = pl.DataFrame(columns).with_columns(state=words, whole=whole, viable=viable)
     measured = pl.col("state").is_in(["present", "unequivocal_progression"])
     viable_mm = pl.when(pl.col("viable") < NOT_ENHANCING_MM).then(0.0)
     viable_mm = viable_mm.otherwise(pl.min_horizontal("viable", "whole"))
     return frame.select(
         "patient_id",
         pl.lit(READER).alias("reader"),
-        "lesion_id",
+        pl.lit(lesion).alias("lesion_id"),
         "day",
         "role",
         "organ",
@@ -288,9 +303,7 @@ def _frame(
     )
 
 
-def _labs(
-    result: Result, names: NDArray[np.str_], kept: Sequence[int], seen: NDArray[np.bool_]
-) -> pl.DataFrame:
+def _labs(result: Result, names: pl.Series, kept: Sequence[int], seen: NDArray[np.bool_]) -> pl.DataFrame:
     """Labs on the days of scans; NLR stands as its two cell counts, ALBI as albumin and bilirubin."""
     who, when = np.nonzero(seen)
     albumin, bilirubin = split_albi(result.output("albi")[:, kept], result.state("liver")[:, kept])
@@ -303,15 +316,14 @@ def _labs(
         ("albumin", "g/L"): albumin,
         ("bilirubin", "umol/L"): bilirubin,
     }
+    rows = pl.DataFrame({"patient_id": names.gather(who), "day": result.days[:, kept][who, when]})
     frames = [
-        pl.DataFrame(
-            {
-                "patient_id": names[who],
-                "day": result.days[:, kept][who, when],
-                "test": [test] * len(who),
-                "value": _significant(value[who, when]),
-                "unit": [unit] * len(who),
-            }
+        rows.select(
+            "patient_id",
+            "day",
+            pl.lit(test).alias("test"),
+            pl.Series("value", _significant(value[who, when])),
+            pl.lit(unit).alias("unit"),
         )
         for (test, unit), value in values.items()
     ]
@@ -335,7 +347,7 @@ def split_albi(albi: Array, liver: Array) -> tuple[Array, Array]:
     return albumin, 10.0 ** ((albi + 0.085 * albumin) / 0.66)
 
 
-def _survival(result: Result, names: NDArray[np.str_], job: Job) -> pl.DataFrame:
+def _survival(result: Result, names: pl.Series, job: Job) -> pl.DataFrame:
     """Survival: death, or last day known alive."""
     died = np.isfinite(result.events[:, 0])
     last = np.where(died, result.events[:, 0], result.ended)

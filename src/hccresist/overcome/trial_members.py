@@ -197,8 +197,7 @@ def make_members_study(
     if not begun:
         return None
     many = replace(spec, arms=tuple(each.arm for each in begun))
-    tables, _ = end_arms(many, begun, threads=threads, run=None)
-    tables.pop("labs")
+    tables, _ = end_arms(many, begun, labs=False, threads=threads, run=None)
     return make_study(many, tables)
 
 

@@ -24,6 +24,7 @@ from hccresist.overcome.population import SLOTS, Population
 from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
 from hccresist.overcome.scans import (
     NOT_ENHANCING_MM,
+    TABLES,
     describe_regimen,
     make_tables,
     name_patients,
@@ -97,9 +98,7 @@ def run_replicate(
         for place, arm in enumerate(spec.arms)
     ]
     begun = [begin_arm(spec, arm, who, factors=factors, threads=threads, run=run) for arm, who in people]
-    joined, counts = end_arms(spec, begun, threads=threads, run=run)
-    if not keep:
-        joined.pop("labs")
+    joined, counts = end_arms(spec, begun, labs=keep, threads=threads, run=run)
     study = make_study(spec, joined)
     assessed = assess_study(study, criteria=spec.criteria, reasons=False)
     rows = find_endpoints(study, assessed.tables, spec)
@@ -115,12 +114,15 @@ def share_values(spec: Spec, values: Mapping[str, float] | None) -> dict[str, fl
 
 
 def end_arms(
-    spec: Spec, begun: Sequence[Begun], *, threads: int | None, run: Run | None
+    spec: Spec, begun: Sequence[Begun], *, labs: bool, threads: int | None, run: Run | None
 ) -> tuple[Tables, dict[str, int]]:
-    """Stop arms at progression, give what follows, and make a clinic's tables of all; counts together."""
+    """Stop arms at progression, give what follows, and make a clinic's tables of all; counts together.
+
+    Labs, of which no endpoint is made, only where they are wanted.
+    """
     parts, counts = list[Tables](), dict[str, int]()
     for each, stop in zip(begun, _find_stops(spec, begun), strict=True):
-        tables, found = _end(spec, each, stop, threads=threads, run=run)
+        tables, found = _end(spec, each, stop, labs=labs, threads=threads, run=run)
         parts.append(tables)
         for name, count in found.items():
             counts[name] = counts.get(name, 0) + count
@@ -235,7 +237,7 @@ def _make_room(like: Result, people: Population) -> Result:
 
 
 def _end(
-    spec: Spec, begun: Begun, stop: Array, *, threads: int | None, run: Run | None
+    spec: Spec, begun: Begun, stop: Array, *, labs: bool, threads: int | None, run: Run | None
 ) -> tuple[Tables, dict[str, int]]:
     """Stop at progression, give what follows, and make a clinic's tables; counts as in `Replicate`."""
     from hccresist.overcome.model.ensemble import FULL  # noqa: PLC0415  (loads Numba)
@@ -260,7 +262,7 @@ def _end(
         )
         later = _run_groups(job, course, enrolled, changed, onward=onward, threads=threads, run=run)
         result = _go_on(first, later, changed, at)
-    tables = _observe(spec, arm, result, job, course)
+    tables = _observe(spec, arm, result, job, course, labs=labs)
     count = len(stop)
     return tables, {
         "screened": enrolled.screened,
@@ -320,9 +322,16 @@ def _find_stops(spec: Spec, begun: Sequence[Begun]) -> list[Array]:
     """Day on which treatment stops for progression by RECIST 1.1, of each arm; infinite where it does not."""
     parts = list[Tables]()
     for each in begun:
-        tables = make_tables(each.result, each.job, scans=each.job.visits, arm=each.arm.arm_id, error=False)
-        lesions = read_diameters(tables["lesions"], each.result, each.job, sd=spec.reading_sd)
-        parts.append({"patients": tables["patients"], "visits": tables["visits"], "lesions": lesions})
+        tables = make_tables(
+            each.result,
+            each.job,
+            scans=each.job.visits,
+            arm=each.arm.arm_id,
+            error=False,
+            wanted=("patients", "visits", "lesions"),
+        )
+        tables["lesions"] = read_diameters(tables["lesions"], each.result, each.job, sd=spec.reading_sd)
+        parts.append(tables)
     study = make_study(spec, {name: pl.concat([part[name] for part in parts]) for name in parts[0]})
     best = assess_study(study, criteria=["recist11"], reasons=False).tables["best_response"]
     seen = best.filter(pl.col("progression_day").is_not_null())
@@ -382,10 +391,11 @@ def read_diameters(lesions: pl.DataFrame, result: Result, job: Job, *, sd: float
     )
 
 
-def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: Course) -> Tables:
+def _observe(spec: Spec, arm: Arm, result: Result, job: Job, course: Course, *, labs: bool) -> Tables:
     """Make the tables that the trial's clinic has: until the data cut, and scans until treatment stops."""
-    numbers = result.population.numbers
-    tables = make_tables(result, job, scans=job.visits, arm=arm.arm_id, error=False)
+    numbers, left_out = result.population.numbers, {"treatments"} if labs else {"treatments", "labs"}
+    wanted = set(TABLES) - left_out
+    tables = make_tables(result, job, scans=job.visits, arm=arm.arm_id, error=False, wanted=wanted)
     tables["lesions"] = read_diameters(tables["lesions"], result, job, sd=spec.reading_sd)
     drawn = draw_uniform(numbers, Purpose.ARM, np.array([index_of("entry")]), seed=spec.seed)[:, 0]
     cut = np.round(spec.follow_up.days + spec.follow_up.accrual_days * drawn)
