@@ -7,8 +7,9 @@ that all are solved to the end). Ours on one and two threads, fast mode (which t
 mode allows) and exact mode; beside it, in the same run, libRoadRunner on the exported SBML with the
 kinetics as equations, and SciPy's LSODA on the compiled right-hand side with exact levels, both dose by
 dose at the tolerance that they need for diameters within 1e-4. Rates are wall clock; the load of the
-machine is printed. `--memory` runs so many patients chunk by chunk and gives the peak of the memory;
-results are thrown away chunk by chunk, as `simulate` does when it has written them.
+machine is printed. What is not measured stays as the results file has it. `--memory` runs so many patients
+chunk by chunk and gives the peak of the memory; results are thrown away chunk by chunk, as `simulate` does
+when it has written them.
 """
 
 from __future__ import annotations
@@ -234,7 +235,10 @@ def make_table(found) -> str:
     if "dask_2_over_1" in found:
         one, two = found["dask_1_2_workers_per_second"]
         rows.append(
-            ("Dask, one and two local workers", f"{one:,} and {two:,} patients/s: {found['dask_2_over_1']} x")
+            (
+                f"Dask, one and two local workers ({found['dask_patients']:,} patients)",
+                f"{one:,} and {two:,} patients/s: {found['dask_2_over_1']} x",
+            )
         )
     rows += [
         (f"peak memory, {int(count):,} patients", f"{mb:,} MB")
@@ -251,30 +255,22 @@ def make_table(found) -> str:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--patients", type=int, default=2000)
-    parser.add_argument("--peers", type=int, default=2, help="patients of the peers")
-    parser.add_argument("--memory", default="", help="numbers of patients, separated by commas")
-    parser.add_argument("--dask", type=int, default=0, help="patients on one and on two local Dask workers")
-    parser.add_argument("--write", action="store_true")
-    asked = parser.parse_args()
+def measure_speed(count: int, peers: int) -> dict[str, object]:
+    """Rates of ours on one and two threads and in exact mode, of peers, and how far fast is from exact."""
     warm = make_patients(4)
     for mode in ("fast", "exact"):
         run_ours(warm[0], warm[1], mode=mode, threads=1)
-    people, state, settling, unsettled = make_patients(asked.patients)
+    people, state, settling, unsettled = make_patients(count)
     found: dict[str, object] = {
-        "patients": asked.patients,
+        "patients": count,
         "load_at_start": round(os.getloadavg()[0], 2),
-        "settle_per_second": round(asked.patients / settling),
+        "settle_per_second": round(count / settling),
         "unsettled": unsettled,
     }
     for threads in (1, 2):
         seconds, _ = run_ours(people, state, mode="fast", threads=threads)
-        found[f"fast_{threads}_threads_per_second"] = round(asked.patients / seconds)
-    few = min(asked.patients, 400)
+        found[f"fast_{threads}_threads_per_second"] = round(count / seconds)
+    few = min(count, 400)
     seconds, exact = run_ours(take(people, few), state[:few], mode="exact", threads=2)
     found["exact_2_threads_per_second"] = round(few / seconds, 1)
     _, fast = run_ours(take(people, few), state[:few], mode="fast", threads=2)
@@ -288,21 +284,39 @@ def main() -> None:
         "patients": few,
         "within_0.1": round(float((apart.max(axis=(1, 2)) < 1e-3).mean()), 4),
     }
-    if asked.peers:
+    if peers:
         run_lsoda(people, state, 1)
-        found["lsoda_per_second"] = round(1 / run_lsoda(people, state, asked.peers), 4)
-        found["libroadrunner_per_second"] = round(1 / run_roadrunner(people, state, asked.peers), 4)
+        found["lsoda_per_second"] = round(1 / run_lsoda(people, state, peers), 4)
+        found["libroadrunner_per_second"] = round(1 / run_roadrunner(people, state, peers), 4)
         for peer in ("lsoda", "libroadrunner"):
             rate = float(found[f"{peer}_per_second"])
             found[f"fast_over_{peer}"] = round(float(found["fast_2_threads_per_second"]) / rate)
             found[f"exact_over_{peer}"] = round(float(found["exact_2_threads_per_second"]) / rate, 1)
+    found["load_at_end"] = round(os.getloadavg()[0], 2)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--patients", type=int, default=2000, help="0: only what is asked beside it")
+    parser.add_argument("--peers", type=int, default=2, help="patients of the peers")
+    parser.add_argument("--memory", default="", help="numbers of patients, separated by commas")
+    parser.add_argument("--dask", type=int, default=0, help="patients on one and on two local Dask workers")
+    parser.add_argument("--write", action="store_true")
+    asked = parser.parse_args()
+    found = json.loads(RESULT.read_text(encoding="utf-8"))
+    if asked.patients:
+        found |= measure_speed(asked.patients, asked.peers)
     if asked.dask:
         one, two = (run_dask(asked.dask, workers) for workers in (1, 2))
         found["dask_1_2_workers_per_second"] = [round(one), round(two)]
         found["dask_2_over_1"] = round(two / one, 2)
+        found["dask_patients"] = asked.dask
     if asked.memory:
-        found["peak_mb"] = {count: round(measure_memory(int(count))) for count in asked.memory.split(",")}
-    found["load_at_end"] = round(os.getloadavg()[0], 2)
+        more = {count: round(measure_memory(int(count))) for count in asked.memory.split(",")}
+        found["peak_mb"] = found.get("peak_mb", {}) | more
     print(json.dumps(found, indent=1))
     if asked.write:
         RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -37,7 +37,8 @@ from hccresist.assess.growth_models import MODELS
 from hccresist.overcome import twin_error
 from hccresist.overcome.engine import Job, run_chunk
 from hccresist.overcome.plan import Given
-from hccresist.overcome.scans import SEEN_MM, make_tables
+from hccresist.overcome.scans import SEEN_MM, make_tables, name_patients
+from hccresist.overcome.trial_people import has_grown
 from hccresist.overcome.twin import make_outlook
 from hccresist.overcome.twin_ahead import find_quantile
 from hccresist.overcome.twin_data import Baseline, Case, Reading
@@ -59,6 +60,8 @@ AHEAD = (84.0, 168.0)
 YEAR = 365.0
 SCANS = (0.0, 56.0, 112.0, 196.0, 280.0)
 FIRST = 7_000_000
+MOST = 3
+"""Virtual patients that are drawn for each who is looked at."""
 LEVEL = 0.9
 Numbers = dict[str, Any]
 
@@ -70,7 +73,10 @@ def score_interval(value: float, low: float, high: float) -> float:
 
 
 def simulate(count: int, *, seed: int) -> dict[str, pl.DataFrame]:
-    """Simulate patients: a clinic's tables, those after week 16 being the truth."""
+    """Simulate patients: a clinic's tables, those after week 16 being the truth.
+
+    As many of each treatment, of those whose tumours grow untreated: no others come to a clinic.
+    """
     parts: dict[str, list[pl.DataFrame]] = {}
     each = count // len(ARMS)
     for arm, drugs in enumerate(ARMS):
@@ -82,10 +88,13 @@ def simulate(count: int, *, seed: int) -> dict[str, pl.DataFrame]:
             values={"dropout_rate": 0.0},
             seed=seed,
         )
-        result = run_chunk(job, FIRST + arm * each, FIRST + (arm + 1) * each)
+        first = FIRST + MOST * arm * each
+        result = run_chunk(job, first, first + MOST * each)
+        grown = has_grown(result.population, (result.path[:, 0], result.growth, result.status))
+        found = name_patients(result.population.numbers[grown][:each])
         tables = make_tables(result, job, scans=(*SCANS, LAST + YEAR), arm=" + ".join(drugs))
         for name, table in tables.items():
-            parts.setdefault(name, []).append(table)
+            parts.setdefault(name, []).append(table.filter(pl.col("patient_id").is_in(found)))
     return {name: pl.concat(tables) for name, tables in parts.items()}
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 import polars as pl
 
 from hccresist.outcomes.published import read_trials
+from hccresist.overcome.calibrate import LEARNT
 from hccresist.overcome.calibrate_data import DISCREPANCY, MOST_A_DRUG, MOST_FITTED, read_fitted
 from hccresist.overcome.calibrate_lopo import MOST_K
 from hccresist.overcome.calibrate_scores import summarise_fit
@@ -34,6 +35,8 @@ DOCS = Path(__file__).parent
 PAGE = DOCS / "explanation" / "calibration.md"
 IMAGES = DOCS / "images"
 FOLDER = DOCS.parent / "src" / "hccresist" / "data" / "overcome" / "calibration"
+RECOVERY = DOCS.parent / "benchmarks" / "results" / "calibration.json"
+"""Left by benchmarks/bench_calibration.py."""
 NOTE = "<!-- Made of the calibration's tables by docs/calibration.py: calibrate anew, then run it. -->\n\n"
 THEMES: Mapping[str, Mapping[str, object]] = {
     "light": {"ink": "#333333", "grid": "#e4e4e4", "lines": ("#0b6e4f", "#c8553d", "#2c6fb5")},
@@ -227,6 +230,35 @@ def tell_parameters() -> Iterator[str]:
         yield _row(f"`{row['name']}`", row["class"], prior, now, _percent(row["contraction"]), row["label"])
 
 
+def tell_recovery() -> Iterator[str]:
+    """Tell how known parameters were found again from synthetic trials."""
+    found = json.loads(RECOVERY.read_text(encoding="utf-8"))
+    yield (
+        f"Before it was trusted with published numbers, the calibration had to find parameters that are known. {found['parameters']} parameters were drawn once from the prior; {found['targets']} numbers of {found['trials']} trials were simulated with them, on patients that the calibration does not have and with the sampling error of the published sizes; then it was run on these numbers, knowing nothing else ({found['members']} sets, {found['patients']} patients an arm, {found['steps']} rounds)."
+    )
+    yield ""
+    yield from _head(
+        "parameters",
+        "number",
+        "true value inside the 90 % interval",
+        "mean from truth, prior (standard deviations)",
+        "after",
+    )
+    for words, count, pre in (
+        ("all", found["parameters"], ""),
+        (f"prior variance taken away by {_percent(LEARNT)} or more", found["told"], "told_"),
+    ):
+        inside, before, after = (found[f"{pre}{part}"] for part in ("inside_90", "error_before", "error_after"))
+        yield _row(words, count, _percent(inside), f"{before:.2f}", f"{after:.2f}")
+    missed = [
+        f"`{name}`"
+        for name, one in found["by_parameter"].items()
+        if not one["low"] <= one["truth"] <= one["high"]
+    ]
+    yield ""
+    yield f"Outside their interval: {', '.join(missed) or 'none'}."
+
+
 def tell_weighting() -> Iterator[str]:
     """Tell the odds of enrolment, the farthest from one first."""
     weighting = read_weighting(read_ensemble().centre)
@@ -352,6 +384,10 @@ A programme is left out by weighing the members by one over the likelihood of it
 A parameter of which the numbers took away less than a fifth of the prior variance is labelled *stays at its prior*, here and wherever the ensemble is used.
 
 {chr(10).join(tell_parameters())}
+
+## Known parameters, found again
+
+{chr(10).join(tell_recovery())}
 
 ## Weighting: who is found at a trial's clinic
 

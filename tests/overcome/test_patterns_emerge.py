@@ -95,7 +95,7 @@ def test_treg_that_divide_under_pd1_block_are_hyperprogression_where_t_cells_hel
 
 @pytest.mark.xfail(
     reason="losing T cells gives a tumour its own growth rate back and no more: PD at the first scan with "
-    "TGR fourfold and 40 points up needs growth beyond that (/work/pattern_wishes.md)",
+    "TGR fourfold and 40 points up needs growth beyond that",
     strict=True,
 )
 def test_treg_alone_reach_the_strictest_definition(find: Find) -> None:
