@@ -66,6 +66,8 @@ TOLERANCES = (1e-7, 1e-10)
 ON = 0.15
 """Chance that a handle is on."""
 LIMITS = {"diameter": 1e-4, "event_days": 0.1}
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "virtual-patient.md"
+START, END = "<!-- made by benchmarks/bench_exact.py: start -->", "<!-- end of bench_exact.py -->"
 
 
 def stream(patient: int, name: str) -> np.random.Generator:
@@ -319,6 +321,20 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return table
 
 
+def make_table(summary: dict[str, Any]) -> str:
+    """Markdown table of a summary."""
+    lines = [
+        "| regimen | patients | diameter, worst (of baseline) | in 1e-4 | event, worst (days) | in 0.1 |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, row in summary.items():
+        cells = [name, row["patients"]]
+        for key in ("whole", "event_days"):
+            cells += [f"{row[key]['worst']:.1e}", f"{100 * row[key]['within']:.1f} %"]
+        lines.append("| " + " | ".join(str(cell) for cell in cells) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -333,6 +349,7 @@ def main() -> None:
         "--ours", choices=["kernel", "exact", "fast"], default="kernel", help="one patient; engine, in a mode"
     )
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--page", action="store_true", help="write the table into the docs")
     given = parser.parse_args()
     first, _, last = given.patients.partition(":")
     names = given.regimens.split(";") if given.regimens else list(REGIMENS)
@@ -363,6 +380,10 @@ def main() -> None:
     print(text)
     if given.results:
         given.results.write_text(text + "\n", encoding="utf-8")
+    if given.page:
+        before, rest = PAGE.read_text(encoding="utf-8").split(START)
+        table = make_table(result["summary"])
+        PAGE.write_text(f"{before}{START}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -70,8 +70,8 @@ def test_options_reach_the_calibration_and_the_fit_is_summarised(capsys, asked, 
         16,
         "--patients",
         20,
-        "--iterations",
-        3,
+        "--design",
+        30,
         "--minutes",
         50,
         "--seed",
@@ -81,12 +81,12 @@ def test_options_reach_the_calibration_and_the_fit_is_summarised(capsys, asked, 
     )
     code, said, _ = run(capsys, "--out", tmp_path / "c", *options)
     assert code == 0
-    wanted = {"members": 16, "patients": 20, "iterations": 3, "minutes": 50.0, "seed": 5, "threads": 1}
+    wanted = {"members": 16, "patients": 20, "design": 30, "minutes": 50.0, "seed": 5, "threads": 1}
     assert {name: asked[name] for name in wanted} == wanted
     assert asked["leave_out"] is None
     assert asked["reported"] == 20
     words = " ".join(said.split())
-    assert "all data are taken in after 4 steps: 2 published numbers, 8 sets" in words
+    assert "all data are taken in after 4 rounds: 2 published numbers, 8 sets" in words
     # two arms: both inside in sample, one of them out of sample
     assert "response 2 arms 100 %, 1.25, 3.00 (4.00)" in words
     assert "response 2 arms 50 %, 1.25, 3.00 (4.00)" in words
@@ -97,7 +97,7 @@ def test_options_reach_the_calibration_and_the_fit_is_summarised(capsys, asked, 
 
 def test_without_options_those_of_the_calibration_are_taken(capsys, asked, tmp_path) -> None:
     assert run(capsys, "--out", tmp_path / "c", "--quiet") == (0, "", "")
-    sizes = {"members": work.MEMBERS, "patients": work.PATIENTS, "iterations": work.ITERATIONS}
+    sizes = {"members": work.MEMBERS, "patients": work.PATIENTS, "design": work.DESIGN}
     assert {name: asked[name] for name in sizes} == sizes
     assert asked["report"] is None
 
@@ -108,11 +108,6 @@ def test_an_interrupted_one_says_how_to_go_on(capsys, asked, tmp_path) -> None:
     assert code == 0
     assert "give the same command again" in said
     assert asked["reported"] == 0
-
-
-def test_too_few_steps_are_told(capsys, asked, tmp_path) -> None:
-    asked["finished"] = False
-    assert "give more --iterations" in " ".join(run(capsys, "--out", tmp_path / "c")[1].split())
 
 
 def test_a_fit_without_a_programme_ships_nothing(capsys, asked, tmp_path) -> None:
@@ -130,7 +125,7 @@ def test_problems_of_the_options_are_told_at_once(capsys, asked, tmp_path) -> No
         2,
         "--patients",
         0,
-        "--iterations",
+        "--design",
         0,
         "--minutes",
         0,
@@ -144,7 +139,7 @@ def test_problems_of_the_options_are_told_at_once(capsys, asked, tmp_path) -> No
     for words in (
         "--members is 2",
         "--patients is 0",
-        "--iterations is 0",
+        "--design is 0",
         "--minutes",
         "--seed",
         "--threads",

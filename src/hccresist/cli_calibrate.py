@@ -27,11 +27,12 @@ def calibrate(
     out: Annotated[Path, Parameter(show_default=False)],
     members: Number = None,
     patients: Number = None,
-    iterations: Number = None,
+    design: Number = None,
     minutes: Annotated[float | None, Parameter(show_default=False)] = None,
     seed: int = 0,
     threads: Number = None,
     leave_out: Annotated[str | None, Parameter(show_default=False)] = None,
+    prior_runs: Annotated[Path | None, Parameter(show_default=False)] = None,
     quiet: Quiet = False,
 ) -> int:
     """Fit the population of virtual patients to published trials, and report how well it fits.
@@ -45,11 +46,11 @@ def calibrate(
     out
         Folder of the calibration: new, empty, or one to go on with.
     members
-        Parameter sets.
+        Parameter sets of the ensemble.
     patients
         Virtual patients of each arm.
-    iterations
-        Most steps of the inversion.
+    design
+        Parameter sets that are drawn from the prior and run first.
     minutes
         Begin no new piece after so many minutes.
     seed
@@ -58,6 +59,8 @@ def calibrate(
         Threads; as many as there are processors if not given.
     leave_out
         Programme whose trials are not fitted, to be predicted.
+    prior_runs
+        Folder of another calibration whose runs of the prior are taken over.
     quiet
         Print nothing but errors.
     """
@@ -65,12 +68,12 @@ def calibrate(
 
     members = work.MEMBERS if members is None else members
     patients = work.PATIENTS if patients is None else patients
-    iterations = work.ITERATIONS if iterations is None else iterations
+    design = work.DESIGN if design is None else design
     with told_as_usage():
         _check(
             members=members,
             patients=patients,
-            iterations=iterations,
+            design=design,
             minutes=minutes,
             seed=seed,
             threads=threads,
@@ -82,11 +85,12 @@ def calibrate(
             out,
             members=members,
             patients=patients,
-            iterations=iterations,
+            design=design,
             minutes=minutes,
             seed=seed,
             threads=threads,
             leave_out=leave_out,
+            prior_runs=prior_runs,
             report=report,
         )
         fit = None
@@ -105,19 +109,20 @@ def _check(
     *,
     members: int,
     patients: int,
-    iterations: int,
+    design: int,
     minutes: float | None,
     seed: int,
     threads: int | None,
 ) -> None:
     """Refuse what cannot be done; all at once."""
+    from hccresist.overcome.calibrate import SETS_MOST  # noqa: PLC0415
+
     problems = list[str]()
-    if not FEWEST <= members <= MOST:
-        problems.append(f"--members is {members}; it must be from {FEWEST} to {MOST:,}")
+    for name, size in (("members", members), ("design", design)):
+        if not FEWEST <= size <= SETS_MOST:
+            problems.append(f"--{name} is {size}; it must be from {FEWEST} to {SETS_MOST:,}")
     if not 1 <= patients <= MOST:
         problems.append(f"--patients is {patients}; it must be from 1 to {MOST:,}")
-    if not 1 <= iterations <= MOST:
-        problems.append(f"--iterations is {iterations}; it must be from 1 to {MOST:,}")
     if minutes is not None and not minutes > 0:
         problems.append(f"--minutes is {minutes:g}; it must be above 0")
     if seed < 0:

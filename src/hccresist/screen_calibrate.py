@@ -23,18 +23,13 @@ def print_calibration(done: Calibration, fit: Fit | None, *, out: Path, left_out
     """Print where a calibration stands, and of a finished one how well it fits."""
     console = screen.out()
     size = f"{len(done.targets)} published numbers, {len(done.members)} sets"
-    if not done.finished and not len(done.outputs):
+    if not done.finished:
         text = (
-            f"time is over in step {done.steps} ({size}); give the same command again: it goes on from there"
+            f"time is over in round {done.steps} ({size}); give the same command again: it goes on from there"
         )
         console.print(text, markup=False)
         return
-    if not done.finished:
-        console.print(
-            f"{done.steps} steps did not take in all data ({size}); give more --iterations", markup=False
-        )
-        return
-    console.print(f"all data are taken in after {done.steps} steps: {size}", markup=False)
+    console.print(f"all data are taken in after {done.steps} rounds: {size}", markup=False)
     if left_out is not None:
         console.print(f"  fitted without {left_out}; nothing of it is shipped", markup=False)
     if fit is not None:

@@ -1,16 +1,17 @@
-"""Fit the virtual population to published trials: ensemble Kalman inversion, in resumable pieces.
+"""Fit the virtual population to published trials: an ensemble smoother, in resumable pieces.
 
-Every published number of use ``fit`` is simulated with each member of an ensemble of parameter sets, all on
-the same virtual patients (common random numbers), read by the same *assess* and *outcomes* as a real study;
-then the ensemble takes in part of the data (`inversion`), until all is taken in. What it found is polished on
-other patients (`calibrate_emulator`). No trial has a parameter.
+Every published number of use ``fit`` is simulated with each of many parameter sets, each on virtual patients
+of its own, read by the same *assess* and *outcomes* as a real study. From sets drawn of the prior half of the
+data is learnt (`smoother`); new sets, drawn from what that gives, are run, and the other half is learnt; the
+sets drawn then are the ensemble. No trial has a parameter.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,31 +24,33 @@ from hccresist.errors import ConfigError
 from hccresist.overcome.calibrate_data import (
     DISCREPANCY,
     HALF_WIDTH,
-    Fitted,
     Target,
     backward,
     name_values,
     read_fit_targets,
     read_fitted,
 )
-from hccresist.overcome.calibrate_emulator import Emulator, find_posterior, fit_emulator
+from hccresist.overcome.calibrate_emulator import Emulator, fit_emulator
 from hccresist.overcome.calibrate_run import Work, make_outputs, run_all
-from hccresist.overcome.inversion import Step, contraction, draw_prior, update
+from hccresist.overcome.smoother import Learnt, contraction, draw, draw_prior, learn
 
 Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Report = Callable[[int, int], None]
 
-MEMBERS, PATIENTS, ITERATIONS = 48, 64, 8
-"""Members of the ensemble, patients an arm, and most steps of the inversion."""
-LEAST_STEP: Final = 0.2
-"""Share of the data that a step takes in at least: five steps at most."""
+MEMBERS, PATIENTS, DESIGN = 48, 64, 256
+"""Members of the ensemble, patients an arm, and parameter sets that are drawn from the prior."""
+ROUNDS: Final = 2
+"""Rounds in which the data are taken in, equal parts in each; those after the first have twice as many sets
+as the ensemble."""
+SETS_MOST: Final = 1000
+"""Parameter sets of a round at most: each has patients of its own."""
+DESIGN_SEED: Final = 20261121
+"""Added to the seed when the sets of the prior are drawn."""
 PRESENT: Final = 0.5
 """Share of the targets that a member must give to be used; what it lacks is taken from the others' mean."""
 LEARNT: Final = 0.2
 """Share of the prior variance that data must take away before a parameter is called fitted."""
-POLISHES: Final = 3
-"""Runs after the inversion, each member on patients of its own: of the inversion's ensemble, then of the
-posterior of an emulator of all runs so far, and of that once more (`calibrate_emulator` says why)."""
 EVENTS_SPREAD: Final = 1.3
 """Standard deviation of the logarithm of a simulated median, times the square root of the patients (of an
 exponential time with nearly all events)."""
@@ -60,7 +63,7 @@ class Calibration:
     Attributes
     ----------
     finished
-        Whether all data are taken in, and the last ensemble was polished and run.
+        Whether all data are taken in, and the ensemble was run.
     members
         Parameter sets on the scale of the fit; shape = (members, parameters).
     outputs
@@ -68,7 +71,7 @@ class Calibration:
     targets
         What was fitted.
     steps
-        Steps made.
+        Number of the round that was run last.
     """
 
     finished: bool
@@ -83,11 +86,12 @@ def calibrate(
     *,
     members: int = MEMBERS,
     patients: int = PATIENTS,
-    iterations: int = ITERATIONS,
+    design: int = DESIGN,
     minutes: float | None = None,
     seed: int = 0,
     threads: int | None = None,
     leave_out: str | None = None,
+    prior_runs: Path | None = None,
     targets: tuple[Target, ...] | None = None,
     report: Report | None = None,
 ) -> Calibration:
@@ -97,16 +101,19 @@ def calibrate(
     ----------
     out
         Folder of the calibration; an interrupted one is gone on with.
-    members, patients, iterations
-        Parameter sets, patients an arm, most steps.
+    members, patients, design
+        Parameter sets of the ensemble, patients an arm, parameter sets drawn from the prior.
     minutes
         Time after which no new piece is begun; until the end where not given.
     leave_out
         Programme whose trials are not fitted.
+    prior_runs
+        Folder of another calibration with the same patients, seed and design: its runs of the prior, which
+        know no published number, are taken over.
     targets
         What is fitted; those of ``targets.csv`` where not given (others are for tests with known answers).
     report
-        Told after each piece how many parameter sets of the present step are done.
+        Told after each piece how many parameter sets of the present round are done.
 
     Raises
     ------
@@ -115,83 +122,110 @@ def calibrate(
     """
     given = targets or choose_targets(leave_out)
     work = Work(given, patients, seed=seed)
-    prior = read_fitted()
-    _claim(out, {"members": members, "patients": patients, "seed": seed, "leave_out": leave_out or ""})
+    shared = {"patients": patients, "design": design, "seed": seed}
+    if prior_runs is not None:
+        _check_prior_runs(prior_runs, shared)
+    _claim(out, {**shared, "members": members, "leave_out": leave_out or ""})
+    if prior_runs is not None and not (out / "step_00.csv").exists():
+        shutil.copytree(prior_runs / "step_00", out / "step_00", dirs_exist_ok=True)
+        shutil.copy(prior_runs / "step_00.csv", out / "step_00.csv")
     stop = None if minutes is None else time.monotonic() + 60.0 * minutes
     until = (lambda: time.monotonic() > stop) if stop is not None else None
-    data, error = centre_of(given), error_of(given, patients)
-    state = _start(out, prior, members, seed)
+    step = _start(out, design, seed)
     while True:
-        step = state.step
-        sets = [name_values(member) for member in step.members]
-        own = own_patients(state.polish, members)
+        count = len(step.members)
         rows = run_all(
-            work, sets, _folder(out, step), replicates=own, until=until, threads=threads, report=report
+            work,
+            [name_values(member) for member in step.members],
+            _folder(out, step),
+            replicates=own_patients(step.number, count),
+            until=until,
+            threads=threads,
+            report=report,
         )
-        if rows is None:
-            nothing = np.zeros((0, len(given)))
-            return Calibration(
-                finished=False, members=step.members, outputs=nothing, targets=given, steps=step.number
-            )
-        outputs = make_outputs(work, rows, members)
-        if state.polish >= POLISHES:
-            return Calibration(
-                finished=True, members=step.members, outputs=outputs, targets=given, steps=step.number
-            )
-        if step.time < 1.0 and step.number < iterations:
-            moved = update(step, fill(outputs), data=data, error=error, least=LEAST_STEP, seed=seed)
-            state = State(moved, 0)
-        elif state.polish == 0:  # the same members once more, each on patients of its own
-            state = State(Step(step.members, step.time, step.number + 1), 1)
-        else:
-            emulator = emulate(out, work, near=step.members)
-            drawn = find_posterior(emulator, data, error_of(given, None), members=members, seed=seed)
-            state = State(Step(drawn, step.time, step.number + 1), state.polish + 1)
-        state = _write_step(out, state)
+        finished = rows is not None and step.time >= 1.0
+        if rows is None or finished:
+            outputs = np.zeros((0, len(given))) if rows is None else make_outputs(work, rows, count)
+            return Calibration(finished, step.members, outputs, given, step.number)
+        learnt = learn_part(work, step.members, fill(make_outputs(work, rows, count)))
+        last = step.number + 1 == ROUNDS
+        drawn = draw(learnt, members=members if last else 2 * members, seed=seed)
+        step = _write_step(out, Step(drawn, (step.number + 1) / ROUNDS, step.number + 1))
 
 
 @dataclass(frozen=True)
-class State:
-    """Where a calibration stands on disk: the step, and how often it was polished."""
+class Step:
+    """Where a calibration stands: sets, how much of the data they know (0 to 1), number of the round."""
 
-    step: Step
-    polish: int
+    members: Array
+    time: float
+    number: int
 
 
-def own_patients(polish: int, members: int) -> list[int]:
-    """Numbers of the pools of the members: the common one during inversion, one each while polishing."""
-    return [0] * members if polish == 0 else [(polish - 1) * members + 1 + k for k in range(members)]
+def learn_part(work: Work, members: Array, outputs: Array, *, parts: int = ROUNDS) -> Learnt:
+    """Learn one of so many equal parts of the data from a round of sets."""
+    targets = work.targets
+    assert work.patients is not None
+    return learn(
+        members,
+        outputs,
+        centre_of(targets),
+        error=np.sqrt(parts) * error_of(targets, None),
+        chance=sampling_of(targets, work.patients),
+        own=list_own(targets),
+    )
+
+
+def list_own(targets: tuple[Target, ...]) -> Flags:
+    """Whether a number is a parameter's own: of an arm with the parameter's drug; all are a shared one's."""
+    drugs = [set(target.drugs.split("+")) for target in targets]
+    return np.array([[not each.drug or each.drug in own for own in drugs] for each in read_fitted()])
+
+
+def own_patients(number: int, count: int) -> list[int]:
+    """Numbers of the pools of patients of a round's sets: one each, and no other round's."""
+    return [SETS_MOST * (number + 1) + k for k in range(count)]
 
 
 def _folder(out: Path, step: Step) -> Path:
     return out / f"step_{step.number:02d}"
 
 
-def emulate(out: Path, work: Work, *, near: Array) -> Emulator:
-    """Fit an emulator to all finished runs of a calibration."""
-    prior = read_fitted()
-    points, values, common = list[Array](), list[Array](), list[Array]()
+def _check_prior_runs(other: Path, shared: Mapping[str, object]) -> None:
+    """Refuse runs of the prior that are not there, or not those that this calibration would make."""
+    file = other / "calibration.json"
+    if not file.is_file() or not (other / "step_01.csv").is_file():
+        message = f"{other} is no calibration whose runs of the prior are finished"
+        raise ConfigError(message)
+    known = json.loads(file.read_text(encoding="utf-8"))
+    apart = sorted(name for name, value in shared.items() if known.get(name) != value)
+    if apart:
+        message = f"{other} differs in {', '.join(apart)}: its runs of the prior are of no use here"
+        raise ConfigError(message)
+
+
+def read_rounds(out: Path, work: Work) -> list[tuple[Array, Array]]:
+    """Read the sets and outputs of all finished rounds; sets that could not be simulated are left out."""
+    found = list[tuple[Array, Array]]()
     for file in sorted(out.glob("step_*.csv")):
-        state = _read_step(file)
-        chunks = sorted(_folder(out, state.step).glob("*.parquet"))
+        step = _read_step(file)
+        chunks = sorted(_folder(out, step).glob("*.parquet"))
         rows = pl.concat(pl.read_parquet(chunk) for chunk in chunks) if chunks else None
-        count = len(state.step.members)
+        count = len(step.members)
         if rows is None or rows["member"].n_unique() < count:
             continue
         outputs = fill(make_outputs(work, rows, count))
         good = np.isfinite(outputs).all(axis=1)
-        points.append(state.step.members[good])
-        values.append(outputs[good])
-        common.append(np.full(int(good.sum()), float(state.polish == 0)))
+        found.append((step.members[good], outputs[good]))
+    return found
+
+
+def emulate(rounds: Sequence[tuple[Array, Array]], *, near: Array) -> Emulator:
+    """Fit an emulator to all finished rounds of a calibration."""
+    prior = read_fitted()
     centre, spread = (np.array([getattr(fitted, part) for fitted in prior]) for part in ("centre", "spread"))
-    return fit_emulator(
-        np.concatenate(points),
-        np.concatenate(values),
-        centre=centre,
-        spread=spread,
-        near=near,
-        common=np.concatenate(common),
-    )
+    members, outputs = (np.concatenate(parts) for parts in zip(*rounds, strict=True))
+    return fit_emulator(members, outputs, centre=centre, spread=spread, near=near)
 
 
 def choose_targets(leave_out: str | None = None) -> tuple[Target, ...]:
@@ -269,32 +303,29 @@ def _claim(out: Path, settings: Mapping[str, object]) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-def _start(out: Path, prior: tuple[Fitted, ...], members: int, seed: int) -> State:
-    """Read the last step of an interrupted calibration, or draw the prior."""
+def _start(out: Path, design: int, seed: int) -> Step:
+    """Read the last round of an interrupted calibration, or draw the prior."""
     files = sorted(out.glob("step_*.csv"))
     if files:
         return _read_step(files[-1])
+    prior = read_fitted()
     centre, spread = (np.array([getattr(fitted, part) for fitted in prior]) for part in ("centre", "spread"))
-    state = State(draw_prior(centre, spread, members=members, seed=seed), 0)
-    return _write_step(out, state)
+    drawn = draw_prior(centre, spread, members=design, seed=DESIGN_SEED + seed)
+    return _write_step(out, Step(drawn, 0.0, 0))
 
 
-def _read_step(file: Path) -> State:
+def _read_step(file: Path) -> Step:
     table = pl.read_csv(file)
-    members = table.drop("time", "polish").to_numpy()
-    number = int(file.stem.removeprefix("step_"))
-    return State(Step(members, float(table["time"][0]), number), int(table["polish"][0]))
+    return Step(table.drop("time").to_numpy(), float(table["time"][0]), int(file.stem.removeprefix("step_")))
 
 
-def _write_step(out: Path, state: State) -> State:
-    """Write a step, and give it as it is read again: an interrupted run goes on with the same numbers."""
+def _write_step(out: Path, step: Step) -> Step:
+    """Write a round, and give it as it is read again: an interrupted run goes on with the same numbers."""
     names = [fitted.name for fitted in read_fitted()]
-    table = pl.DataFrame(state.step.members, schema=names, orient="row").with_columns(
-        time=pl.lit(state.step.time), polish=pl.lit(state.polish)
-    )
+    table = pl.DataFrame(step.members, schema=names, orient="row").with_columns(time=pl.lit(step.time))
     half = out / "step.half"
     table.write_csv(half)
-    file = out / f"step_{state.step.number:02d}.csv"
+    file = out / f"step_{step.number:02d}.csv"
     half.replace(file)
     return _read_step(file)
 

@@ -11,23 +11,25 @@ import polars as pl
 from numpy.typing import NDArray
 
 from hccresist.overcome.calibrate import (
-    POLISHES,
     Calibration,
     Report,
     centre_of,
     describe_parameters,
     emulate,
     error_of,
+    learn_part,
     own_patients,
+    read_rounds,
 )
 from hccresist.overcome.calibrate_data import Target, name_values
-from hccresist.overcome.calibrate_emulator import Emulator, find_posterior
+from hccresist.overcome.calibrate_emulator import Emulator
 from hccresist.overcome.calibrate_lopo import MOST_K, leave_out_weights
 from hccresist.overcome.calibrate_run import Work, make_outputs, run_all
 from hccresist.overcome.calibrate_scores import make_fit_table, predict_by_class, predict_targets
 from hccresist.overcome.calibrate_weights import Weighed, fit_weighting, run_weighed
 from hccresist.overcome.ensemble_file import write_ensemble
 from hccresist.overcome.prevalence_weights import Weighting, effective_share
+from hccresist.overcome.smoother import draw
 
 Array = NDArray[np.float64]
 
@@ -43,7 +45,7 @@ class Fit:
     bare
         The same without `DISCREPANCY`: spread of the ensemble and sampling alone.
     out_of_sample
-        The same, each programme left out; columns ``how`` (weights, emulator, refit) and ``pareto_k`` beside.
+        The same, each programme left out; columns ``how`` (weights, prior, refit) and ``pareto_k`` beside.
     parameters
         See `calibrate.describe_parameters`.
     """
@@ -81,13 +83,14 @@ def finish(
     weighed = weigh(out, done, seed=seed, threads=threads)
     sets = tuple({**name_values(member), **weighed.weighting.as_values()} for member in done.members)
     work = Work(done.targets, patients, seed=seed)
-    own = own_patients(POLISHES + 1, len(sets))
+    own = own_patients(done.steps + 1, len(sets))
     rows = run_all(work, sets, out / "weighted", replicates=own, threads=threads, report=report)
     assert rows is not None
     centre = np.nanmean(make_outputs(work, rows, len(sets)), axis=0)
     fit = make_fit(out, done, weighed, centre=centre, patients=patients)
     facts = {
         "members": len(sets),
+        "design": json.loads((out / "calibration.json").read_text(encoding="utf-8"))["design"],
         "patients": patients,
         "seed": seed,
         "steps": done.steps,
@@ -158,7 +161,8 @@ def make_fit(out: Path, done: Calibration, weights: Weights, *, centre: Array, p
         Mean over the members of what they give with the weighting; shape = (targets,).
     """
     targets = done.targets
-    emulator = emulate(out, Work(targets, patients), near=done.members)
+    rounds = read_rounds(out, Work(targets, patients))
+    emulator = emulate(rounds, near=done.members)
     members = emulator.give(done.members)
     naive = predict_by_class(targets)
     found = predict_targets(targets, centre, members)
@@ -166,13 +170,25 @@ def make_fit(out: Path, done: Calibration, weights: Weights, *, centre: Array, p
     return Fit(
         make_fit_table(targets, found, naive),
         make_fit_table(targets, bare, naive),
-        predict_left_out(out, done, weights, emulator=emulator),
+        predict_left_out(out, done, weights, emulator=emulator, prior_runs=rounds[0], patients=patients),
         describe_parameters(done.members),
     )
 
 
-def predict_left_out(out: Path, done: Calibration, weights: Weights, *, emulator: Emulator) -> pl.DataFrame:
-    """Predict each programme by what is fitted to the others: parameters, and the weighting of patients."""
+def predict_left_out(
+    out: Path,
+    done: Calibration,
+    weights: Weights,
+    *,
+    emulator: Emulator,
+    prior_runs: tuple[Array, Array],
+    patients: int,
+) -> pl.DataFrame:
+    """Predict each programme by what is fitted to the others: parameters, and the weighting of patients.
+
+    Where weights of the members will not do, the other programmes' numbers are learnt from the runs of the
+    prior, all at once.
+    """
     targets = done.targets
     data, error = centre_of(targets), error_of(targets, None)
     naive = predict_by_class(targets, leave="programme")
@@ -186,8 +202,11 @@ def predict_left_out(out: Path, done: Calibration, weights: Weights, *, emulator
         how, kept = "weights", members
         middle = (chances[:, None] * (members + shift)).sum(axis=0)
         if not k < MOST_K:
-            drawn = find_posterior(emulator, data - shift, error, used=used, members=400)
-            how, chances, kept = "emulator", None, emulator.give(drawn)
+            others = Work(tuple(targets[j] for j in used), patients)
+            drawn = draw(
+                learn_part(others, prior_runs[0], prior_runs[1][:, used], parts=1), members=400, seed=0
+            )
+            how, chances, kept = "prior", None, emulator.give(drawn)
             middle = kept.mean(axis=0) + shift
         _, change = fit_weighting(
             weights.seen,
@@ -230,10 +249,10 @@ def read_refit(folder: Path) -> Refit | None:
     if not steps:
         return None
     last = pl.read_csv(steps[-1])
-    if last["polish"][0] < POLISHES:
+    if last["time"][0] < 1.0:
         return None
     facts = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-    members = last.drop("time", "polish").to_numpy()
+    members = last.drop("time").to_numpy()
     return Refit(facts["leave_out"], members, int(facts["patients"]), int(facts["seed"]))
 
 

@@ -136,11 +136,12 @@ def enrol(
         numbers = np.arange(first + screened, first + screened + count)
         tried = _draw_fitting(spec, arm, numbers, values=values, weighting=weighting, seed=seed)
         some, start = _screen(spec, arm, tried, values=values, threads=threads, seed=seed)
-        people.append(take_people(some, np.arange(min(left, len(some.numbers)))))
-        starts.append(take_start(start, np.arange(min(left, len(some.numbers)))))
-        full = len(some.numbers) >= left
-        screened += int(people[-1].numbers[-1] - numbers[0]) + 1 if full else count
-        enrolled += len(people[-1].numbers)
+        chosen = np.arange(len(some.numbers))[:left]
+        people.append(take_people(some, chosen))
+        starts.append(take_start(start, chosen))
+        enrolled += len(chosen)
+        full = len(chosen) == left
+        screened += int(some.numbers[chosen[-1]] - numbers[0]) + 1 if full else count
         share = min(share, max(enrolled, 1) / screened)
     states, growth, status = (np.concatenate(parts) for parts in zip(*starts, strict=True))
     return Enrolled(join_people(people), (states, growth, status), screened)
