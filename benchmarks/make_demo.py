@@ -376,7 +376,7 @@ class Clinic:
         tables.add("observations", patient_id=self.id, day=day, name="ecog", value=str(self.patient["ecog"]))
         lesions = self.own["lesions"].filter(pl.col("day") >= 0)
         sums = lesions.filter(role="target").group_by("day").agg(pl.col("longest_mm").sum()).sort("day")
-        new = lesions.filter(pl.col("role").str.starts_with("new"))["day"].min()
+        new = lesions.filter(pl.col("role").cast(pl.String).str.starts_with("new"))["day"].min()
         smallest, begun = np.inf, False
         for day, size in sums.iter_rows():
             begun |= size >= 1.2 * smallest and size - smallest >= 5

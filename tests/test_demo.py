@@ -112,20 +112,42 @@ def test_the_tutorial_says_what_the_demo_says(assessed) -> None:
     shown = [line for line in tutorial.splitlines() if "/60  " in line]
     assert len(shown) == 6
     assert set(shown) <= set(printed)
-    found = re.search(
-        r"\*\*(HCC-\d{4})\*\*\. On day (\d+) the central reader .* on day (\d+) the\n", tutorial
+    points = tables["timepoints"]
+
+    def seen(patient: str, reader: str, criterion: str) -> dict[float, dict]:
+        rows = points.filter(patient_id=patient, reader=reader, criterion=criterion)
+        return {row["day"]: row for row in rows.iter_rows(named=True)}
+
+    story = re.search(
+        r"\*\*(HCC-\d{4})\*\*, on .* On day (\d+) both readers see a new lesion"
+        r".*again on day (\d+)\)\. By day (\d+) the targets have shrunk from ([\d.]+) to ([\d.]+) mm",
+        tutorial,
+        re.DOTALL,
     )
-    assert found is not None
-    named, first, second = found[1], float(found[2]), float(found[3])
-    points = tables["timepoints"].filter(patient_id=named).sort("day")
-    seen = {
-        (row["reader"], row["criterion"], row["day"]): row["overall"] for row in points.iter_rows(named=True)
-    }
-    assert [seen["central", "recist11", day] for day in (first, second)] == ["PD", "SD"]
-    assert [seen["central", "irecist", day] for day in (first, second)] == ["iUPD", "iSD"]
-    assert [seen["investigator", "recist11", day] for day in (first, second)] == ["SD", "SD"]
-    at = points.filter(reader="central", criterion="recist11", day=first).row(0, named=True)
-    assert f"{at['sum_mm']:.1f} mm after {at['baseline_mm']:.1f} mm" in tutorial
+    assert story is not None
+    named, *days = story[1], *(float(story[k]) for k in (2, 3, 4))
+    for reader in ("central", "investigator"):
+        strict, waiting = seen(named, reader, "recist11"), seen(named, reader, "irecist")
+        assert strict[days[0]]["new_lesion"]
+        assert [strict[day]["overall"] for day in days[:2]] == ["PD", "PD"]
+        assert [waiting[day]["overall"] for day in days] == ["iUPD", "iUPD", "iPR"]
+    central = seen(named, "central", "recist11")[days[2]]
+    assert (central["baseline_mm"], central["sum_mm"]) == (float(story[5]), float(story[6]))
+    best = tables["best_response"].filter(patient_id=named, criterion="recist11")
+    assert best["best"].to_list() == ["PD", "PD"]
+
+    other = re.search(
+        r"\*\*(HCC-\d{4})\*\* shows .* on day (\d+) the central reader measures\n([\d.]+)"
+        r" mm after ([\d.]+) mm"
+        r" \(PD\), the investigator ([\d.]+) after ([\d.]+) \(SD\), and on day (\d+) both see stable",
+        tutorial,
+    )
+    assert other is not None
+    for k, (reader, verdict) in enumerate((("central", "PD"), ("investigator", "SD"))):
+        rows = seen(other[1], reader, "recist11")
+        first = rows[float(other[2])]
+        assert (first["overall"], rows[float(other[7])]["overall"]) == (verdict, "SD")
+        assert (first["sum_mm"], first["baseline_mm"]) == (float(other[3 + 2 * k]), float(other[4 + 2 * k]))
 
 
 def test_it_shows_what_it_is_there_to_show(assessed) -> None:
