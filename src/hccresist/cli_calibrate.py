@@ -37,7 +37,7 @@ def calibrate(
 ) -> int:
     """Fit the population of virtual patients to published trials, and report how well it fits.
 
-    Hours of work; an interrupted calibration goes on when the same command is given again. When all data are
+    About an hour on two cores; an interrupted calibration goes on when the same command is given again. When all data are
     taken in, the folder shipped holds the ensemble, its facts, and the fit report: every published number
     beside the simulated one, in sample and with each programme left out. Research only.
 
