@@ -37,9 +37,9 @@ def calibrate(
 ) -> int:
     """Fit the population of virtual patients to published trials, and report how well it fits.
 
-    About an hour on two cores; an interrupted calibration goes on when the same command is given again. When all data are
-    taken in, the folder shipped holds the ensemble, its facts, and the fit report: every published number
-    beside the simulated one, in sample and with each programme left out. Research only.
+    About an hour on two cores; an interrupted one goes on when the same command is given again. When all
+    data are taken in, the folder shipped holds the ensemble, its facts, and the fit report: every published
+    number beside the simulated one, in sample and with each programme left out. Research only.
 
     Parameters
     ----------
