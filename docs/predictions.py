@@ -27,6 +27,15 @@ NOTE = "<!-- Made of predictions.csv by docs/predictions.py: run benchmarks/make
 UNITS = {"percent": " %", "months": " months", "ratio": ""}
 
 
+WORDS = ("NR", "NE")
+DIGITS = {"percent": 0, "months": 1, "ratio": 2}
+
+
+def show(value: str, unit: str) -> str:
+    """Show a value of the table in the digits of its unit."""
+    return value if value in WORDS else f"{float(value):.{DIGITS[unit]}f}"
+
+
 def tell_trial(name: str, rows: pl.DataFrame) -> Iterator[str]:
     """Tell one trial's predictions."""
     spec = find_spec(name)
@@ -41,14 +50,14 @@ def tell_trial(name: str, rows: pl.DataFrame) -> Iterator[str]:
     for row in sorted(
         rows.iter_rows(named=True), key=lambda r: (r["arm_id"], order[r["endpoint"]], r["criterion"] or "")
     ):
-        unit = UNITS[row["unit"]]
+        value, low, high = (show(row[part], row["unit"]) for part in ("value", "low", "high"))
         cells = (
             f"`{row['arm_id']}`",
             f"`{row['comparator_arm']}`" if row["comparator_arm"] else "",
             row["endpoint"],
             row["criterion"] or "",
-            f"{row['value']}{unit}",
-            f"{row['low']} to {row['high']}",
+            value if value in WORDS else f"{value}{UNITS[row['unit']]}",
+            f"{low} to {high}",
         )
         yield "| " + " | ".join(cells) + " |"
     yield ""
