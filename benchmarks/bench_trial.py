@@ -60,8 +60,8 @@ def time_trial(spec: Spec, *, engine: str, threads: int | None) -> tuple[float, 
 def tell(found: dict[str, object]) -> str:
     """Tell the time in words."""
     return (
-        f"A virtual phase 3 of two arms of {found['patients']} patients, {found['replicates']} replicates with "
-        f"sets of the calibrated ensemble, took {found['seconds']:.0f} s on {found['threads']} threads "
+        f"A virtual phase 3 of two arms of {found['patients']} patients, {found['replicates']} replicates "
+        f"with sets of the calibrated ensemble, took {found['seconds']:.0f} s on {found['threads']} threads "
         f"(aim: {found['aim_seconds']:.0f} s)."
     )
 
