@@ -19,18 +19,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
 from hccresist.overcome.calibrate import (
     LEARNT,
     choose_targets,
     error_of,
-    fill,
     list_own,
+    read_rounds,
     sampling_of,
 )
 from hccresist.overcome.calibrate_data import HALF_WIDTH, read_fitted
-from hccresist.overcome.calibrate_run import Work, make_outputs
+from hccresist.overcome.calibrate_run import Work
 from hccresist.overcome.smoother import learn
 
 SEED = 20261121
@@ -46,14 +45,10 @@ def main() -> int:
     given = parser.parse_args()
     facts = json.loads((given.folder / "calibration.json").read_text(encoding="utf-8"))
     targets, prior = choose_targets(), read_fitted()
-    members = pl.read_csv(given.folder / "step_00.csv").drop("time").to_numpy()
-    rows = pl.concat(pl.read_parquet(part) for part in sorted((given.folder / "step_00").glob("*.parquet")))
-    outputs = fill(make_outputs(Work(targets, facts["patients"]), rows, len(members)))
-    good = np.isfinite(outputs).all(axis=1)
-    members, outputs = members[good], outputs[good]
+    members, outputs = read_rounds(given.folder, Work(targets, facts["patients"]))[0]
     spread = np.array([each.spread for each in prior])
     centre = np.array([each.centre for each in prior])
-    error, chance = error_of(targets, None), sampling_of(targets, facts["patients"])
+    error, chance, own = error_of(targets, None), sampling_of(targets, facts["patients"]), list_own(targets)
     rng = np.random.default_rng(SEED)
     fold = rng.permutation(len(members)) % given.folds
     shape = members.shape
@@ -61,7 +56,7 @@ def main() -> int:
     for k in range(len(members)):
         rest = fold != fold[k]
         data = outputs[k] + error * rng.standard_normal(len(targets))
-        found = learn(members[rest], outputs[rest], data, error=error, chance=chance, own=list_own(targets))
+        found = learn(members[rest], outputs[rest], data, error=error, chance=chance, own=own)
         after[k], deviations[k] = (members[k] - found.mean) / spread, found.deviations / spread
         print(f"\r{k + 1} of {len(members)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)

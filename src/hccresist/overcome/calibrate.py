@@ -208,7 +208,7 @@ def read_rounds(out: Path, work: Work) -> list[tuple[Array, Array]]:
     """Read the sets and outputs of all finished rounds; sets that could not be simulated are left out."""
     found = list[tuple[Array, Array]]()
     for file in sorted(out.glob("step_*.csv")):
-        step = _read_step(file)
+        step = read_step(file)
         chunks = sorted(_folder(out, step).glob("*.parquet"))
         rows = pl.concat(pl.read_parquet(chunk) for chunk in chunks) if chunks else None
         count = len(step.members)
@@ -307,14 +307,15 @@ def _start(out: Path, design: int, seed: int) -> Step:
     """Read the last round of an interrupted calibration, or draw the prior."""
     files = sorted(out.glob("step_*.csv"))
     if files:
-        return _read_step(files[-1])
+        return read_step(files[-1])
     prior = read_fitted()
     centre, spread = (np.array([getattr(fitted, part) for fitted in prior]) for part in ("centre", "spread"))
     drawn = draw_prior(centre, spread, members=design, seed=DESIGN_SEED + seed)
     return _write_step(out, Step(drawn, 0.0, 0))
 
 
-def _read_step(file: Path) -> Step:
+def read_step(file: Path) -> Step:
+    """Read a round from its file."""
     table = pl.read_csv(file)
     return Step(table.drop("time").to_numpy(), float(table["time"][0]), int(file.stem.removeprefix("step_")))
 
@@ -327,7 +328,7 @@ def _write_step(out: Path, step: Step) -> Step:
     table.write_csv(half)
     file = out / f"step_{step.number:02d}.csv"
     half.replace(file)
-    return _read_step(file)
+    return read_step(file)
 
 
 def describe_parameters(members: Array) -> pl.DataFrame:

@@ -20,6 +20,7 @@ from hccresist.overcome.calibrate import (
     learn_part,
     own_patients,
     read_rounds,
+    read_step,
 )
 from hccresist.overcome.calibrate_data import Target, name_values
 from hccresist.overcome.calibrate_emulator import Emulator
@@ -248,12 +249,11 @@ def read_refit(folder: Path) -> Refit | None:
     steps = sorted(folder.glob("step_*.csv"))
     if not steps:
         return None
-    last = pl.read_csv(steps[-1])
-    if last["time"][0] < 1.0:
+    last = read_step(steps[-1])
+    if last.time < 1.0:
         return None
     facts = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-    members = last.drop("time").to_numpy()
-    return Refit(facts["leave_out"], members, int(facts["patients"]), int(facts["seed"]))
+    return Refit(facts["leave_out"], last.members, int(facts["patients"]), int(facts["seed"]))
 
 
 def find_refits(out: Path) -> dict[str, dict[str, int]]:

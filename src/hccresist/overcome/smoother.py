@@ -48,15 +48,16 @@ class Learnt:
     errors
         Of each set as the truth: the parameter less what the regression that has not seen it gives; shape =
         (sets, parameters).
-    deviations
-        Standard deviation with which the regression gives a parameter: that of `errors` and of disturbed
-        data; shape = (parameters,).
     """
 
     mean: Array
     covariance: Array
     errors: Array
-    deviations: Array
+
+    @property
+    def deviations(self) -> Array:
+        """Standard deviation with which each parameter is known; shape = (parameters,)."""
+        return np.sqrt(np.diag(self.covariance))
 
 
 def draw_prior(mean: Array, spread: Array, *, members: int, seed: int) -> Array:
@@ -110,7 +111,6 @@ def learn(
         mean=middle + spread * found,
         covariance=spread[:, None] * covariance * spread,
         errors=spread * errors,
-        deviations=spread * np.sqrt(np.diag(covariance)),
     )
 
 
