@@ -20,7 +20,7 @@ from hccresist.overcome.dosing import (
     reduce_doses,
 )
 from hccresist.overcome.model import levels
-from hccresist.overcome.pk import PHASES, TERMS, Course, Doses, Kinetics, find_course, find_inflows
+from hccresist.overcome.pk import PHASES, SPLITS, TERMS, Course, Doses, Kinetics, find_course, find_inflows
 from hccresist.overcome.plan import Given, make_plan
 
 DRUGS = sorted(read_drugs())
@@ -41,7 +41,7 @@ def amounts_of(own):
 def course_of(kinetics: Kinetics, doses: Doses, *, until: float, fast: bool) -> Course:
     """What `find_course` gives, from the compiled functions."""
     kin, own, x, inflow = numbers(kinetics), np.zeros(levels.SLOTS), np.zeros(3), 0.0
-    flowing = fast and kinetics.absorption > 0
+    flowing, split = fast and kinetics.absorption > 0, SPLITS["fast" if fast else "exact"]
     table = find_inflows(doses, until=until) if flowing else doses
     given = table.days < until
     days = [*table.days[given], until]
@@ -54,7 +54,7 @@ def course_of(kinetics: Kinetics, doses: Doses, *, until: float, fast: bool) -> 
             x[2 if kinetics.absorption else 0] += amount
         at = day
         while at < end - 1e-9:
-            length = (end - at) / levels.count_pieces(kin, at - days[0], end - at)
+            length = (end - at) / levels.count_pieces(kin, at - days[0], end - at, split)
             levels.begin(kin, own, at - days[0], length, *x, inflow)
             term, ripple = np.full((TERMS, 2), np.nan), np.full(PHASES.moments.size, np.nan)
             levels.set_ripples(kin, own, doses.every_days, PHASES.moments, ripple)

@@ -119,3 +119,18 @@ def test_a_patient_who_cannot_be_settled_has_a_status(settled) -> None:
     assert (status != 0).tolist() == [i == 4 for i in range(COUNT)]
     others = [i for i in range(COUNT) if i != 4]
     assert np.array_equal(found[others], state[others])
+
+
+def test_who_shrinks_is_given_up_early_and_who_grows_is_settled_as_before() -> None:
+    """The same patients are found to grow, with the same states bit by bit; less is done for the others."""
+    people = draw_population(np.arange(300), seed=4)
+    state, growth, _ = settle(people)
+    found, rates, status = settle(people, growing=True)
+    there = np.arange(growth.shape[1]) < people.lesions[:, None]
+    grows, finds = (((each > 0) | ~there).all(axis=1) for each in (growth, rates))
+    assert (status == 0).all()
+    assert np.array_equal(finds, grows)
+    assert 0.2 < grows.mean() < 0.8
+    assert np.array_equal(found[grows], state[grows])
+    assert np.array_equal(rates[grows], growth[grows])
+    assert (rates[~grows] != growth[~grows]).any(axis=1).mean() > 0.5

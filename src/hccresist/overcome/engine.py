@@ -176,8 +176,16 @@ def _share_out(count: int, threads: int, work: Callable[[int, int, int], None]) 
             future.result()
 
 
-def settle(population: Population, *, threads: int | None = None) -> tuple[Array, Array, NDArray[np.int64]]:
+def settle(
+    population: Population, *, growing: bool = False, threads: int | None = None
+) -> tuple[Array, Array, NDArray[np.int64]]:
     """Find the untreated states at the scan before treatment.
+
+    Parameters
+    ----------
+    growing
+        Only patients whose lesions all grow are wanted: of the others, whose growth rate is negative, the
+        state is not found to the end.
 
     Returns
     -------
@@ -211,7 +219,8 @@ def settle(population: Population, *, threads: int | None = None) -> tuple[Array
     )
 
     def work(first: int, last: int, thread: int) -> None:
-        settle_range(*given, SETTLE_TOLERANCES, growth, state, status, first, last, rooms[thread], none)
+        found = (growth, state, status)
+        settle_range(*given, SETTLE_TOLERANCES, growing, *found, first, last, rooms[thread], none)
 
     _share_out(count, workers, work)
     return state, growth, status

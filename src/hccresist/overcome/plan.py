@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -27,7 +28,7 @@ from hccresist.overcome.dosing import (
 )
 from hccresist.overcome.model.arrays import Plan
 from hccresist.overcome.model.parameters import read_model
-from hccresist.overcome.pk import PHASES, Doses, find_inflows
+from hccresist.overcome.pk import PHASES, SPLITS, Doses, find_inflows
 from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
 
 Array = NDArray[np.float64]
@@ -92,11 +93,23 @@ def find_dose_table(given: Given, *, until: float, steady: bool) -> tuple[Doses,
 
     Amounts per kg stay per kg.
     """
-    regimen = find_regimen(given.regimen)
+    return _make_dose_table(given.regimen, given.holds, given.reductions, until, steady)
+
+
+@lru_cache(maxsize=256)
+def _make_dose_table(
+    name: str,
+    holds: tuple[tuple[float, float], ...],
+    reductions: tuple[tuple[float, float], ...],
+    until: float,
+    steady: bool,  # noqa: FBT001
+) -> tuple[Doses, bool]:
+    """As `find_dose_table`; the arms and replicates of a trial ask for the same ones again and again."""
+    regimen = find_regimen(name)
     doses = make_doses(regimen, until=until, weight_kg=1.0)
-    for first, last in given.holds:
+    for first, last in holds:
         doses = hold_doses(doses, first=first, last=last)
-    for day, factor in given.reductions:
+    for day, factor in reductions:
         doses = reduce_doses(doses, first=day, factor=factor)
     if steady and read_drugs()[regimen.drug].kinetics.absorption > 0:
         return find_inflows(doses, until=until), True
@@ -188,6 +201,7 @@ def make_plan(
         moments=PHASES.moments,
         many=longest > 0.0,
         tolerances=TOLERANCES[mode],
+        split=SPLITS[mode],
     )
 
 

@@ -7,7 +7,8 @@ model is in these tables.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -227,36 +228,38 @@ def _lesions(
     error: bool,
 ) -> pl.DataFrame:
     """Lesions on the scans."""
-    organ, role = find_sites(result)
-    count, days = len(names), result.days[:, kept]
-    z = np.zeros((count, len(kept), SLOTS, 2))
+    people, order = result.population, names.arg_sort().to_numpy()
+    z = np.zeros((len(names), SLOTS, len(kept), 2))
     if error:
         which = np.arange(len(job.visits) * SLOTS * 2)
-        drawn = draw_normal(result.population.numbers, Purpose.MEASUREMENT, which, seed=job.seed)
-        z = drawn.reshape(count, len(job.visits), SLOTS, 2)[:, kept]
-    frames = list[pl.DataFrame]()
-    for slot in range(SLOTS):
-        true = result.output("whole_mm", slot=slot)[:, kept]
-        whole = _read(true, z[:, :, slot, 0], error=error)
-        viable = _read(result.output("viable_mm", slot=slot)[:, kept], z[:, :, slot, 1], error=error)
-        own = (slot < result.population.lesions)[:, None]
-        shown = seen & np.isfinite(true) & (own | (np.maximum.accumulate(_zero(true), axis=1) >= SEEN_MM))
-        who, when = np.nonzero(shown)
-        frames.append(
-            _frame(
-                {
-                    "patient_id": names.gather(who),
-                    "day": days[who, when],
-                    "role": pl.Series(role[:, slot], dtype=_code("lesions", "role")).gather(who),
-                    "organ": pl.Series(organ[:, slot], dtype=_code("lesions", "organ")).gather(who),
-                },
-                lesion=f"L{slot + 1}",
-                state=_find_states(true, role[:, slot])[who, when],
-                whole=whole[who, when],
-                viable=viable[who, when],
-            )
-        )
-    return pl.concat(frames).sort("patient_id", "lesion_id", "day")
+        drawn = draw_normal(people.numbers, Purpose.MEASUREMENT, which, seed=job.seed)
+        z = drawn.reshape(len(names), len(job.visits), SLOTS, 2)[:, kept].swapaxes(1, 2)
+    true, viable = (
+        np.stack([result.output(name, slot=slot)[:, kept] for slot in range(SLOTS)], axis=1)
+        for name in ("whole_mm", "viable_mm")
+    )
+    organ, role = find_sites(result)
+    own = np.arange(SLOTS) < people.lesions[:, None]
+    ever_seen = np.maximum.accumulate(_zero(true), axis=2) >= SEEN_MM
+    shown = seen[:, None] & np.isfinite(true) & (own[:, :, None] | ever_seen)
+    who, slot, when = np.nonzero(shown[order])
+    who = order[who]
+    slots = pl.Series([f"L{k + 1}" for k in range(SLOTS)])
+    rows = pl.DataFrame(
+        {
+            "patient_id": names.gather(who),
+            "lesion_id": slots.gather(slot),
+            "day": result.days[:, kept][who, when],
+            "role": pl.Series(role.ravel(), dtype=_code("lesions", "role")).gather(who * SLOTS + slot),
+            "organ": pl.Series(organ.ravel(), dtype=_code("lesions", "organ")).gather(who * SLOTS + slot),
+            "state": pl.Series(_STATES, dtype=_code("lesions", "state")).gather(
+                _find_states(true, role)[who, slot, when]
+            ),
+            "whole": _read(true, z[..., 0], error=error)[who, slot, when],
+            "viable": _read(viable, z[..., 1], error=error)[who, slot, when],
+        }
+    )
+    return _show_sizes(rows)
 
 
 def _zero(values: Array) -> Array:
@@ -264,36 +267,33 @@ def _zero(values: Array) -> Array:
     return np.where(np.isfinite(values), values, 0.0)
 
 
+@cache
 def _code(table: str, column: str) -> pl.DataType:
     """Type of a column of codes of a study."""
     return SCHEMAS[table].columns()[column].dtype
 
 
 def _find_states(true: Array, role: NDArray[np.str_]) -> NDArray[np.int64]:
-    """State of a lesion on each scan, as its place in `_STATES`; shape = (n, n_scans)."""
+    """State of a lesion on each scan, as its place in `_STATES`; shape = (n, SLOTS, n_scans)."""
     size = np.where(np.isfinite(true), true, np.inf)
-    lowest = np.minimum.accumulate(np.maximum(size, SEEN_MM), axis=1)
+    lowest = np.minimum.accumulate(np.maximum(size, SEEN_MM), axis=2)
     state = np.full(true.shape, _STATES.index("present"))
     state[true < SEEN_MM] = _STATES.index("too_small")
     state[true < GONE_MM] = _STATES.index("absent")
-    grown = (true >= UNEQUIVOCAL * lowest) & (true >= 2 * SEEN_MM) & (role == "nontarget")[:, None]
+    grown = (true >= UNEQUIVOCAL * lowest) & (true >= 2 * SEEN_MM) & (role == "nontarget")[:, :, None]
     state[grown] = _STATES.index("unequivocal_progression")
     return state
 
 
-def _frame(
-    columns: Mapping[str, object], *, lesion: str, state: NDArray[np.int64], whole: Array, viable: Array
-) -> pl.DataFrame:
-    """Rows of one slot; sizes stand only where they can be measured, viable ones only in the liver."""
-    words = pl.Series(_STATES, dtype=_code("lesions", "state")).gather(state)
-    frame = pl.DataFrame(columns).with_columns(state=words, whole=whole, viable=viable)
+def _show_sizes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Sizes stand only where they can be measured, viable ones only in the liver."""
     measured = pl.col("state").is_in(["present", "unequivocal_progression"])
     viable_mm = pl.when(pl.col("viable") < NOT_ENHANCING_MM).then(0.0)
     viable_mm = viable_mm.otherwise(pl.min_horizontal("viable", "whole"))
-    return frame.select(
+    return rows.select(
         "patient_id",
         pl.lit(READER).alias("reader"),
-        pl.lit(lesion).alias("lesion_id"),
+        "lesion_id",
         "day",
         "role",
         "organ",

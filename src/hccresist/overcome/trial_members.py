@@ -101,7 +101,7 @@ def make_pool(
     drawn = draw_pool(replicate * count, count, seed=seed)
     drawn = take_people(drawn, is_found(drawn, weighting, seed=seed))
     people = scale_population(drawn, own)
-    start = settle(people, threads=threads)
+    start = settle(people, growing=True, threads=threads)
     fine = (start[2] == 0) & has_grown(people, start)
     grown, begun = take_people(people, fine), take_start(start, fine)
     found = dict[Line, tuple[Population, Start, NDArray[np.bool_]]]()

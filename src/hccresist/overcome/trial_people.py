@@ -181,7 +181,7 @@ def _screen(
     tuple
         Those who are eligible, and their start.
     """
-    start = settle(people, threads=threads)
+    start = settle(people, growing=True, threads=threads)
     fine = (start[2] == 0) & has_grown(people, start)
     people, start = take_people(people, fine), take_start(start, fine)
     if arm.prior and fine.any():

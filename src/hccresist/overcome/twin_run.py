@@ -69,7 +69,7 @@ def start_standing(people: Population, *, threads: int | None = None) -> Standin
     """Find the untreated start of virtual patients; those whose tumours would shrink count as not solved."""
     from hccresist.overcome.engine import settle  # noqa: PLC0415
 
-    start = settle(people, threads=threads)
+    start = settle(people, growing=True, threads=threads)
     fine = (start[2] == 0) & has_grown(people, start)
     return Standing(start[0], people.lesions, np.zeros((len(fine), MOST_DRUGS, 3)), fine)
 

@@ -16,7 +16,14 @@ from typing import Final
 import dataframely as dy
 import polars as pl
 
-from hccresist.study.columns import Reading, covariates, declared_column, missing_headers, type_table
+from hccresist.study.columns import (
+    Reading,
+    covariates,
+    declared_column,
+    declared_columns,
+    missing_headers,
+    type_table,
+)
 from hccresist.study.dates import INDEX_DATE, date_columns
 from hccresist.study.issues import LIMIT_PER_CODE, IssueLog, nearest
 from hccresist.study.rows import Place
@@ -243,7 +250,7 @@ def _tell_half_endpoints(own: Sequence[str], frame: pl.DataFrame, place: Place) 
 
 def _complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     """Return every declared column in order, then the covariates, then `ROW`."""
-    schema = SCHEMAS[table].columns()
+    schema = declared_columns(table)
     absent = [pl.lit(None, dtype=c.dtype).alias(n) for n, c in schema.items() if n not in frame.columns]
     filled = [pl.col(name).fill_null(value) for name, value in DEFAULTS.get(table, {}).items()]
     own = covariates(frame.columns, table)
@@ -363,7 +370,7 @@ def _told(place: Place, header: str) -> tuple[list[int], bool]:
 
 
 def _tell_range(rows: pl.DataFrame, column: str, table: str, place: Place) -> None:
-    declared = SCHEMAS[table].columns()[column]
+    declared = declared_columns(table)[column]
     low = getattr(declared, "min", None)
     above = getattr(declared, "min_exclusive", None)
     high = getattr(declared, "max", None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 import dataframely as dy
@@ -40,11 +42,17 @@ class Reading:
     index_dates: pl.DataFrame | None = None
 
 
+@cache
+def declared_columns(table: str) -> Mapping[str, dy.Column]:
+    """Return the columns that a table's schema declares."""
+    return MappingProxyType(SCHEMAS[table].columns())
+
+
 def known_columns(table: str) -> tuple[str, ...]:
     """Return every column name that the reader of a table knows, columns of dates included."""
     dates = tuple(date_columns(table).values())
     index = (INDEX_DATE,) if table == "patients" else ()
-    return (*SCHEMAS[table].columns(), *dates, *index)
+    return (*declared_columns(table), *dates, *index)
 
 
 def match_headers(headers: Sequence[str], table: str, place: Place) -> dict[str, str] | None:
@@ -101,7 +109,7 @@ def declared_column(table: str, column: str, columns: Sequence[str]) -> dy.Colum
     Samples of `expression` are numbers. Own endpoints of `survival` are a pair of columns,
     ``NAME_days`` (a number) and ``NAME_event`` (true or false).
     """
-    schema = SCHEMAS[table].columns()
+    schema = declared_columns(table)
     if column in schema:
         return schema[column]
     if table == "expression":
@@ -151,10 +159,10 @@ def type_table(frame: pl.DataFrame, table: str, *, place: Place, reading: Readin
     comma = reading.options.decimal == ","
     names = [name for name in frame.columns if name != ROW]
     days = {date: day for day, date in date_columns(table).items()}
-    units = {name: (c.metadata or {}).get("unit", "") for name, c in SCHEMAS[table].columns().items()}
+    units = {name: (c.metadata or {}).get("unit", "") for name, c in declared_columns(table).items()}
     if "patient_id" in names:
         cells = Cells(values=frame["patient_id"], column="patient_id", rows=rows, place=place)
-        rows = rows.with_columns(read_cells(cells, SCHEMAS["patients"].columns()["patient_id"]))
+        rows = rows.with_columns(read_cells(cells, declared_columns("patients")["patient_id"]))
     columns: list[pl.Series] = [frame[ROW]]
     for name in names:
         cells = Cells(
@@ -195,11 +203,11 @@ def _from_day_one(days: pl.Series, cells: Cells) -> pl.Series:
 
 def covariates(columns: Sequence[str], table: str) -> list[str]:
     """Return the columns that no schema names, in their order."""
-    schema = SCHEMAS[table].columns()
+    schema = declared_columns(table)
     return [name for name in columns if name != ROW and name not in schema]
 
 
 def missing_headers(columns: Sequence[str], table: str) -> Mapping[str, bool]:
     """Return the declared columns that are not there, and for each whether it may be left out."""
-    schema = SCHEMAS[table].columns()
+    schema = declared_columns(table)
     return {name: column.nullable for name, column in schema.items() if name not in columns}

@@ -44,6 +44,8 @@ class Plan(NamedTuple):
         Whether the day has phases (tablets in the fast mode).
     tolerances
         Relative and absolute error of a step.
+    split
+        How finely an interval is cut where clearance changes; see `pk.Split`.
     """
 
     kinetics: Any
@@ -66,6 +68,7 @@ class Plan(NamedTuple):
     moments: Any
     many: Any
     tolerances: Any
+    split: Any
 
 
 class Patients(NamedTuple):

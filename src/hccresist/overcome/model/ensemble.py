@@ -48,7 +48,7 @@ from hccresist.overcome.model.levels import (
     write_terms,
 )
 
-STAMP: Final = "4b9797395f977e38"
+STAMP: Final = "6ead76539a594e11"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 DEATH, DROPOUT, NEW = 0, 1, 2
 TACE, ABLATION, RESECTION = 0, 1, 2
@@ -98,7 +98,7 @@ def _begin_piece(plan, patients, i, d, t, x, inflow, room, thread):
     stop = min(_next_dose(plan, i, d, pointer, own), patients.end[i])
     days = max(stop - t, _SAME)
     since = t - plan.start[i, d]
-    days /= count_pieces(kin, since, days)
+    days /= count_pieces(kin, since, days, plan.split)
     begin(kin, own, since, days, x[0], x[1], x[2], inflow)
     own[PIECE_END] = t + days if stop > t + days + _SAME else stop
     set_ripples(kin, own, plan.every_days[d], plan.moments, room.ripples[thread, d])

@@ -13,7 +13,7 @@ from typing import Final
 
 from numba import njit
 
-from hccresist.overcome.pk import PIECES, SPLIT_DAYS, SPLIT_ERROR, TERMS
+from hccresist.overcome.pk import TERMS
 
 KINETICS: Final = (
     "clearance",
@@ -28,7 +28,7 @@ KINETICS: Final = (
     "km",
 )
 """Kinetic parameters in the order in which the kernel takes them (units: `pk.Kinetics`)."""
-STAMP: Final = "a7a33be825cdf427"
+STAMP: Final = "29296dabe7d12e37"
 """Digest of what is compiled into this module, written by `generate`; see `integrate.STAMP`."""
 SLOTS: Final = 18
 """Numbers that a drug needs in the working array."""
@@ -51,11 +51,15 @@ def _level_error(kin, since, days):
 
 
 @njit(cache=True, error_model="numpy")
-def count_pieces(kin, since, days):
-    """Count the equal pieces of which the first is short enough; after it, what is left is cut anew."""
-    count = max(1, ceil(days / SPLIT_DAYS - 1e-9)) if kin[8] > 0.0 else 1
-    most = PIECES * max(1, int(days / 28.0))
-    while kin[5] != 0.0 and count < most and _level_error(kin, since, days / count) > SPLIT_ERROR:
+def count_pieces(kin, since, days, split):
+    """Count the equal pieces of which the first is short enough; after it, what is left is cut anew.
+
+    `split` is a `pk.Split`.
+    """
+    error, longest, pieces = split
+    count = max(1, ceil(days / longest - 1e-9)) if kin[8] > 0.0 else 1
+    most = pieces * max(1, int(days / 28.0))
+    while kin[5] != 0.0 and count < most and _level_error(kin, since, days / count) > error:
         count += 1
     return min(count, most)
 

@@ -28,7 +28,7 @@ from hccresist.overcome.model.kernel_generated import (
     PATIENT_STATES,
 )
 
-STAMP: Final = "95585f0d57ab1825"
+STAMP: Final = "fcd3f97b47f295f2"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 ROUND_DAYS: Final = 60.0
 """Days that lesions grow before they are scaled back."""
@@ -38,6 +38,9 @@ HISTORY_DAYS: Final = 720.0
 """Days over which micrometastases were seeded before the start (assumption)."""
 MOST_SEEDED: Final = 0.1
 """Largest share of the tumour's cells that micrometastases have at the start (assumption)."""
+SHRINKS: Final = ((4, -3e-3), (6, -1e-3))
+"""Rounds, and growth rate of a volume (1/day) after them below which a lesion is taken to shrink untreated.
+Of 15,000 virtual patients 6,026 had lesions that all grew in the end, and none of these was ever below."""
 _LEAST_ROUNDS: Final = 4
 _SETTLED: Final = 1e-3
 _ONE_PHASE: Final = False
@@ -143,8 +146,28 @@ def _round(params, diameters, lesions, tolerances, growth, state, work, shown, e
 
 
 @njit(cache=True, error_model="numpy")
+def _shrinks(growth, rounds):
+    """Whether a lesion will not be found to grow, after so many rounds."""
+    (early, fast), (late, slow) = SHRINKS
+    lowest = growth.min()
+    return (rounds >= early and lowest < fast) or (rounds >= late and lowest < slow)
+
+
+@njit(cache=True, error_model="numpy")
 def settle_one(
-    params, diameters, lesions, clones, before, tolerances, growth, state, work, shown, effects, empty
+    params,
+    diameters,
+    lesions,
+    clones,
+    before,
+    tolerances,
+    growing,
+    growth,
+    state,
+    work,
+    shown,
+    effects,
+    empty,
 ):
     """Find the untreated state `before` days ahead of the day on which lesions have their diameters.
 
@@ -156,6 +179,8 @@ def settle_one(
         Whole diameters (mm); growth rates of the volumes are written here (1/day); shape = (slots,).
     clones
         Shares of tumour cells tolerant to kinase inhibitors, and without antigen presentation.
+    growing
+        Whether a patient is not wanted where a lesion shrinks: the rounds then end early; see `SHRINKS`.
     state
         The state is written here.
     work, shown, effects, empty
@@ -174,7 +199,11 @@ def settle_one(
         status, change = _round(
             params, diameters, lesions, tolerances, growth, state, work, shown, effects, empty
         )
-        if status != 0 or (turn + 1 >= _LEAST_ROUNDS and change < _SETTLED):
+        if status != 0:
+            break
+        if turn + 1 >= _LEAST_ROUNDS and change < _SETTLED:
+            break
+        if growing and _shrinks(growth[:lesions], turn + 1):
             break
     params[_MUTATION], params[_TOLERANCE], params[_PRESENTATION] = kept
     total, cells_growth = 0.0, 0.0
@@ -193,7 +222,20 @@ def settle_one(
 
 @njit(cache=True, error_model="numpy", nogil=True)
 def settle_range(
-    params, diameters, lesions, clones, before, tolerances, growth, state, status, first, last, rooms, empty
+    params,
+    diameters,
+    lesions,
+    clones,
+    before,
+    tolerances,
+    growing,
+    growth,
+    state,
+    status,
+    first,
+    last,
+    rooms,
+    empty,
 ):
     """Settle the patients from `first` to before `last`; rows of the arrays are patients.
 
@@ -208,6 +250,7 @@ def settle_range(
             clones[i],
             before[i],
             tolerances,
+            growing,
             growth[i],
             state[i],
             work,
