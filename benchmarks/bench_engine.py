@@ -29,6 +29,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "overcome"))
 
+from pages import write_between
 from roadrunner_oracle import Dosed, Oracle
 from scipy.integrate import solve_ivp
 
@@ -320,10 +321,7 @@ def main() -> None:
     print(json.dumps(found, indent=1))
     if asked.write:
         RESULT.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        text = PAGE.read_text(encoding="utf-8")
-        before, rest = text.split(START)
-        after = rest.split(END, 1)[1]
-        PAGE.write_text(f"{before}{START}\n\n{make_table(found)}\n\n{END}{after}", encoding="utf-8")
+        write_between(PAGE, make_table(found), start=START, end=END)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "overcome"))
 
+from pages import write_between
 from roadrunner_oracle import HAZARDS, Dosed, Oracle
 
 from hccresist.errors import ComputationError
@@ -381,9 +382,7 @@ def main() -> None:
     if given.results:
         given.results.write_text(text + "\n", encoding="utf-8")
     if given.page:
-        before, rest = PAGE.read_text(encoding="utf-8").split(START)
-        table = make_table(result["summary"])
-        PAGE.write_text(f"{before}{START}\n\n{table}\n\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
+        write_between(PAGE, make_table(result["summary"]), start=START, end=END)
 
 
 if __name__ == "__main__":

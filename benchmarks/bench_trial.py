@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+from pages import write_between
 
 from hccresist.overcome.ensemble_file import read_ensemble
 from hccresist.overcome.trial import run_trial
@@ -114,9 +115,7 @@ def main() -> None:
     print(text)
     if asked.write:
         RESULT.write_text(text + "\n", encoding="utf-8")
-        before, rest = PAGE.read_text(encoding="utf-8").split(START)
-        after = rest.split(END, 1)[1]
-        PAGE.write_text(f"{before}{START}\n\n{tell(found)}\n\n{END}{after}", encoding="utf-8")
+        write_between(PAGE, tell(found), start=START, end=END)
 
 
 if __name__ == "__main__":

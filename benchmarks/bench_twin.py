@@ -1,10 +1,13 @@
 """The twin, checked on simulated patients whose truth is known and on two real series.
 
-    python benchmarks/bench_twin.py [--patients 160] [--particles 80] [--only simulated]
+    python benchmarks/bench_twin.py [--patients 480] [--particles 80] [--only simulated]
 
-**Simulated.** Patients of the model on four treatments, read with error, conditioned on data up to week 16.
-Coverage of 90 % intervals of the sum 12 and 24 weeks later, Brier scores of progression and death within a
-year, each against the prior (virtual patients with the same baseline).
+Everything with sets of the calibrated ensemble, as the twin has them in a run.
+
+**Simulated.** Patients of the model on four treatments, read with error, conditioned on data up to week 16;
+their sets of the ensemble are none of those that the twin has. Coverage of 90 % intervals of the sum 12 and
+24 weeks later, Brier scores of progression and death within a year, each against the prior (virtual patients
+with the same baseline).
 
 **Real.** `hcc_sysucc_timeseries` (largest diameter and AFP; those with three sizes or more under
 chemoembolisation or none): the next size from those before it. `hcc_tace_seg` (sums of the first reader):
@@ -24,6 +27,8 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -35,11 +40,14 @@ from hccresist.assess import assess_study
 from hccresist.assess.growth_fits import GrowthFits, fit_growth
 from hccresist.assess.growth_models import MODELS
 from hccresist.overcome import twin_error
+from hccresist.overcome.dosing import split_values
 from hccresist.overcome.engine import Job, run_chunk
+from hccresist.overcome.ensemble_file import read_ensemble
 from hccresist.overcome.plan import Given
+from hccresist.overcome.prevalence_weights import is_found, read_weighting
 from hccresist.overcome.scans import SEEN_MM, make_tables, name_patients
 from hccresist.overcome.trial_people import has_grown
-from hccresist.overcome.twin import make_outlook
+from hccresist.overcome.twin import choose_members, make_outlook
 from hccresist.overcome.twin_ahead import find_quantile
 from hccresist.overcome.twin_data import Baseline, Case, Reading
 from hccresist.overcome.twin_fit import Fitter, find_case_error, fit_cases, follow_on
@@ -60,7 +68,7 @@ AHEAD = (84.0, 168.0)
 YEAR = 365.0
 SCANS = (0.0, 56.0, 112.0, 196.0, 280.0)
 FIRST = 7_000_000
-MOST = 3
+MOST = 15
 """Virtual patients that are drawn for each who is looked at."""
 LEVEL = 0.9
 Numbers = dict[str, Any]
@@ -75,27 +83,37 @@ def score_interval(value: float, low: float, high: float) -> float:
 def simulate(count: int, *, seed: int) -> dict[str, pl.DataFrame]:
     """Simulate patients: a clinic's tables, those after week 16 being the truth.
 
-    As many of each treatment, of those whose tumours grow untreated: no others come to a clinic.
+    As many of each treatment and set of the ensemble, of those whose tumours grow untreated and whom the
+    ensemble's weighting finds: no others come to a clinic.
     """
     parts: dict[str, list[pl.DataFrame]] = {}
-    each = count // len(ARMS)
-    for arm, drugs in enumerate(ARMS):
+    truths = find_truths()
+    each = count // len(ARMS) // len(truths)
+    for place, (drugs, member) in enumerate(product(ARMS, truths)):
         job = Job(
             tuple(Given(drug) for drug in drugs),
             (*SCANS, LAST + YEAR),
             LAST + YEAR,
             mixed=True,
-            values={"dropout_rate": 0.0},
+            values={**member, "dropout_rate": 0.0},
             seed=seed,
         )
-        first = FIRST + MOST * arm * each
+        first = FIRST + MOST * place * each
         result = run_chunk(job, first, first + MOST * each)
-        grown = has_grown(result.population, (result.path[:, 0], result.growth, result.status))
-        found = name_patients(result.population.numbers[grown][:each])
+        people = result.population
+        come = has_grown(people, (result.path[:, 0], result.growth, result.status))
+        come &= is_found(people, read_weighting(member), values=split_values(member)[0], seed=seed)
+        found = name_patients(people.numbers[come][:each])
         tables = make_tables(result, job, scans=(*SCANS, LAST + YEAR), arm=" + ".join(drugs))
         for name, table in tables.items():
             parts.setdefault(name, []).append(table.filter(pl.col("patient_id").is_in(found)))
     return {name: pl.concat(tables) for name, tables in parts.items()}
+
+
+def find_truths() -> tuple[Mapping[str, float], ...]:
+    """Find as many sets of the ensemble as the twin has, all others than the twin's."""
+    members = read_ensemble().members
+    return choose_members([member for member in members if member not in choose_members(members)])
 
 
 def check_simulated(count: int, particles: int, *, seed: int = 11) -> Numbers:
@@ -104,12 +122,13 @@ def check_simulated(count: int, particles: int, *, seed: int = 11) -> Numbers:
     study = study_from_frames(**tables)
     assessed = assess_study(study, criteria=["recist11", "mrecist"], reasons=False)
     make_outlook(study_from_frames(**_first(tables)), tables={}, until=LAST, particles=2)  # compiles
+    make = partial(make_outlook, study, tables=assessed.tables, members=read_ensemble().members, until=LAST)
     begin, used = time.perf_counter(), time.process_time()
-    made = make_outlook(study, tables=assessed.tables, until=LAST, particles=particles, seed=seed)
+    made = make(particles=particles, seed=seed)
     seconds = {"wall": time.perf_counter() - begin, "processor": time.process_time() - used}
     rest = {"whole_drift": 0.0, "viable_drift": 0.0, "afp_drift": 0.0, "nlr_drift": 0.0, "albi_drift": 0.0}
     with patch.object(twin_error, "read_setting", lambda name: rest.get(name, read_setting(name))):
-        still = make_outlook(study, tables=assessed.tables, until=LAST, particles=particles, seed=seed)
+        still = make(particles=particles, seed=seed)
     points = assessed.tables["timepoints"].filter(pl.col("criterion") == "recist11")
     outlook = made.outlook.filter(pl.col("role") == "present")
     found: Numbers = {
@@ -124,9 +143,9 @@ def check_simulated(count: int, particles: int, *, seed: int = 11) -> Numbers:
             str(int(days)): _score_sums(still.outlook.filter(pl.col("role") == "present"), points, days)
             for days in AHEAD
         },
-        "chances": _score_chances(outlook, points, tables["survival"]),
+        "chances": _score_chances(outlook, points, tables),
         "chances_without_drift": _score_chances(
-            still.outlook.filter(pl.col("role") == "present"), points, tables["survival"]
+            still.outlook.filter(pl.col("role") == "present"), points, tables
         ),
         "narrowing": {
             str(quantity): float(value)
@@ -176,10 +195,14 @@ def summarise(logs: np.ndarray) -> Numbers:
     }
 
 
-def _score_chances(outlook: pl.DataFrame, points: pl.DataFrame, survival: pl.DataFrame) -> Numbers:
+def _score_chances(
+    outlook: pl.DataFrame, points: pl.DataFrame, tables: Mapping[str, pl.DataFrame]
+) -> Numbers:
     """Brier scores and calibration of death and progression within a year."""
-    died = survival.select("patient_id", death=pl.col("died") & (pl.col("os_days") <= LAST + YEAR + 1e-6))
-    truth = died.join(_progressed(points, died), on="patient_id")
+    died = tables["survival"].select(
+        "patient_id", death=pl.col("died") & (pl.col("os_days") <= LAST + YEAR + 1e-6)
+    )
+    truth = died.join(_progressed(points, died, tables["lesions"]), on="patient_id")
     found: Numbers = {}
     for quantity in ("progression", "death"):
         rows = outlook.filter((pl.col("quantity") == quantity) & (pl.col("horizon_days") == YEAR))
@@ -196,23 +219,20 @@ def _score_chances(outlook: pl.DataFrame, points: pl.DataFrame, survival: pl.Dat
     return found
 
 
-def _progressed(points: pl.DataFrame, died: pl.DataFrame) -> pl.DataFrame:
-    """Who progresses after week 16 by the twin's rule: sum over its smallest, new lesion, death."""
+def _progressed(points: pl.DataFrame, died: pl.DataFrame, lesions: pl.DataFrame) -> pl.DataFrame:
+    """Who progresses after week 16 by the twin's rule: sum over its smallest, a new lesion, death."""
+    first = lesions.group_by("patient_id", "lesion_id").agg(pl.col("day").min())
+    new = set(first.filter(pl.col("day") > LAST)["patient_id"])
     rows = list[dict[str, object]]()
     for patient, dead in died.iter_rows():
         own = points.filter((pl.col("patient_id") == patient) & (pl.col("day") >= LAST)).sort("day")
-        sums = own["sum_mm"].to_list()
-        seen_before = points.filter((pl.col("patient_id") == patient) & (pl.col("day") <= LAST))[
-            "new_lesion"
-        ].any()
-        new = not seen_before and bool(own["new_lesion"].any())
         nadir, grown = float("inf"), False
-        for size in sums:
+        for size in own["sum_mm"].to_list():
             if size is None:
                 continue
             grown |= size >= 1.2 * nadir and size - nadir >= 5
             nadir = min(nadir, size)
-        rows.append({"patient_id": patient, "progression": bool(dead or grown or new)})
+        rows.append({"patient_id": patient, "progression": bool(dead or grown or patient in new)})
     return pl.DataFrame(rows)
 
 
@@ -297,7 +317,7 @@ def predict_next(
     cases: Sequence[Case], then: Sequence[float], particles: int, *, seed: int
 ) -> tuple[np.ndarray, Numbers]:
     """Median, 5 % and 95 % of the logarithm of the next size of each patient, by the twin."""
-    fitter = Fitter(list(cases), Space([{}]), None, seed)
+    fitter = Fitter(list(cases), Space(choose_members(read_ensemble().members)), None, seed)
     found = fit_cases(fitter, particles=particles, seed=seed)
     shape = (len(cases), particles)
     owner = np.repeat(np.arange(len(cases)), particles)
@@ -444,7 +464,7 @@ def check_tace(particles: int, *, seed: int = 5) -> Numbers:
 def main() -> None:
     """Run the checks and write the results."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--patients", type=int, default=160)
+    parser.add_argument("--patients", type=int, default=480)
     parser.add_argument("--real", type=int, default=215)
     parser.add_argument("--particles", type=int, default=80)
     parser.add_argument("--only", choices=("simulated", "sysucc", "tace"))

@@ -31,6 +31,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pages import write_between
+
 from hccresist.explain.knowledge import EvidenceBase, read_base
 from hccresist.explain.names import fold_name
 from hccresist.explain.tagger import Tags, tag_text
@@ -199,10 +201,7 @@ def write_page(results: Mapping[str, Any]) -> None:
         values = [show(results[run].get(group, {}).get(key)) for run in RUNS]
         values += [show(results[run].get(group, {}).get(majority)) for run in (RUNS[0], RUNS[-1])]
         lines.append(f"| {name} | {' | '.join(values)} |")
-    page = PAGE.read_text(encoding="utf-8")
-    before, _, rest = page.partition(START)
-    after = rest.partition(END)[2]
-    PAGE.write_text(before + START + "\n\n" + "\n".join(lines) + "\n\n" + END + after, encoding="utf-8")
+    write_between(PAGE, "\n".join(lines), start=START, end=END)
 
 
 def list_misses(labels: Sequence[Mapping[str, str]], texts: Mapping[str, str]) -> None:

@@ -36,6 +36,24 @@ def run(values: list[float], *, sd: float = 0.5, particles: int = 4000, seed: in
     return sample(names, weigh_normal(np.array(values), sd), size=3, particles=particles, seed=seed)
 
 
+def test_the_chance_to_be_found_belongs_to_the_prior() -> None:
+    """Prior and posterior against quadrature of normal density, chance and likelihood."""
+
+    def chance(z: Array, number: Array) -> Array:
+        return np.minimum(1.5 * z[:, 0] - 0.5, 0.0)
+
+    made = sample(["P"], weigh_normal(np.array([-1.0]), 0.7), size=3, particles=6000, chance=chance, seed=5)
+    x = np.linspace(-6, 6, 4001)
+    for cloud, likelihood in ((made.prior, 1.0), (made.posterior, np.exp(-0.5 * ((-1.0 - x) / 0.7) ** 2))):
+        density = np.exp(-0.5 * x**2 + np.minimum(1.5 * x - 0.5, 0.0)) * likelihood
+        density /= density.sum()
+        mean = float(density @ x)
+        sd = float(np.sqrt(density @ (x - mean) ** 2))
+        seen = cloud.z[0, :, 0]
+        assert cloud.weights[0] @ seen == pytest.approx(mean, abs=0.06)
+        assert np.sqrt(cloud.weights[0] @ (seen - mean) ** 2) == pytest.approx(sd, rel=0.06)
+
+
 def test_two_virtual_patients_weigh_as_bayes_has_it() -> None:
     """By hand: likelihoods 0.2 and 0.6 under equal priors give 1/4 and 3/4."""
     weights = make_weights(np.log(np.array([0.2, 0.6])))

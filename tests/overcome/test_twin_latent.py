@@ -16,6 +16,7 @@ from hccresist.overcome.population import (
     read_prevalence,
     read_traits,
 )
+from hccresist.overcome.prevalence_weights import find_deviates, read_weighting
 from hccresist.overcome.twin_data import Baseline, Case, Reading
 from hccresist.overcome.twin_latent import Space, find_columns
 from hccresist.overcome.twin_signs import read_setting
@@ -168,3 +169,19 @@ def test_members_of_an_ensemble_set_typical_values(z: np.ndarray) -> None:
         for m in (0, 1)
     )
     assert second / first == pytest.approx(0.038 / table)
+
+
+def test_the_chance_to_be_found_is_that_of_the_weighting_on_the_patients_made(z: np.ndarray) -> None:
+    """What `prevalence_weights` says of the population, set by set; all are found where there is none."""
+    weighted = {"growth_rate": 0.01, "traffic": 0.05, "enrolled.traffic": 3.0, "enrolled.prime_rate": 0.5}
+    weighted["enrolled.level"] = 0.8
+    both = Space([weighted, {}])
+    some, member = z[:200], np.arange(200) % 2
+    made = both.build(some, [CASE], owner=np.zeros(200, dtype=np.int64), member=member, number=member)
+    weighting = read_weighting(weighted)
+    assert weighting is not None
+    chances = weighting.find_chances(find_deviates(made, both.values[0]))
+    found = both.find_chance(some, member)
+    assert np.exp(found[::2]) == pytest.approx(chances[::2], rel=1e-9)
+    assert (found[1::2] == 0).all()
+    assert chances[::2].std() > 0.1

@@ -21,6 +21,8 @@ Numbers = NDArray[np.int64]
 Kept = dict[str, NDArray[Any]]
 Weigh = Callable[[Array, Numbers, Numbers], tuple[Array, Kept]]
 """Latent numbers, number and patient of each row to the log likelihood and what is kept of each."""
+Chance = Callable[[Array, Numbers], Array]
+"""Latent numbers and number of each row to the logarithm of the chance that it is found; at most 0."""
 
 STAGES: Final = 8
 """Steps at most from the prior to the posterior."""
@@ -145,6 +147,7 @@ def sample(
     *,
     size: int,
     particles: int,
+    chance: Chance | None = None,
     tell: Callable[[], None] | None = None,
     seed: int,
 ) -> Found:
@@ -160,10 +163,14 @@ def sample(
         Latent numbers of a particle.
     particles
         Particles of each patient.
+    chance
+        The prior is the standard normal times this; none: it is the standard normal.
     tell
         Called after each step of all patients.
     """
-    work = _Work(names, weigh, size, particles, seed)
+    rngs = [make_generator(name, seed=seed) for name in names]
+    drawn = [draw_prior(rng, chance, shape=(particles, size)) for rng in rngs]
+    work = _Work(weigh, chance, rngs, np.stack([z for z, _ in drawn]), np.stack([n for _, n in drawn]))
     prior = work.cloud()
     direct = np.array([count_effective(make_weights(row)) for row in work.loglik])
     for _ in range(STAGES):
@@ -174,20 +181,45 @@ def sample(
     return Found(prior, work.cloud(), work.power, direct)
 
 
+def draw_prior(
+    rng: np.random.Generator, chance: Chance | None, *, shape: tuple[int, int]
+) -> tuple[Array, Numbers]:
+    """Draw latent numbers, shape = (particles, numbers), and the number of each particle from the prior."""
+    parts, numbers, left = list[Array](), list[Numbers](), shape[0]
+    while left > 0:
+        z, number = rng.standard_normal(shape), rng.integers(2**40, size=shape[0])
+        kept = np.ones(shape[0], dtype=bool)
+        if chance is not None:
+            kept = np.log(rng.random(shape[0])) < chance(z, number)
+        parts.append(z[kept][:left])
+        numbers.append(number[kept][:left])
+        left -= len(parts[-1])
+    return np.concatenate(parts), np.concatenate(numbers)
+
+
 class _Work:
     """Particles while they are moved."""
 
-    def __init__(self, names: Sequence[str], weigh: Weigh, size: int, particles: int, seed: int) -> None:
-        self.weigh, self.count = weigh, particles
-        self.rngs = [make_generator(name, seed=seed) for name in names]
-        self.z = np.stack([rng.standard_normal((particles, size)) for rng in self.rngs])
-        self.number = self._draw_numbers()
-        self.loglik, self.kept = self._weigh(np.arange(len(names)), self.z, self.number)
-        self.lineage = np.tile(np.arange(particles), (len(names), 1))
-        self.power, self.scale = np.zeros(len(names)), np.full(len(names), _STEP)
+    def __init__(
+        self,
+        weigh: Weigh,
+        chance: Chance | None,
+        rngs: Sequence[np.random.Generator],
+        z: Array,
+        number: Numbers,
+    ) -> None:
+        self.weigh, self.chance, self.rngs = weigh, chance, rngs
+        self.z, self.number = z, number
+        cases, self.count = number.shape
+        self.loglik, self.kept = self._weigh(np.arange(cases), z, number)
+        self.lineage = np.tile(np.arange(self.count), (cases, 1))
+        self.power, self.scale = np.zeros(cases), np.full(cases, _STEP)
 
-    def _draw_numbers(self) -> Numbers:
-        return np.stack([rng.integers(2**40, size=self.count) for rng in self.rngs])
+    def _find_chance(self, z: Array, number: Numbers) -> Array:
+        """Logarithm of the chance of particles."""
+        if self.chance is None:
+            return np.zeros(number.shape)
+        return self.chance(z.reshape(-1, z.shape[-1]), number.reshape(-1)).reshape(number.shape)
 
     def _weigh(self, cases: Numbers, z: Array, number: Numbers) -> tuple[Array, Kept]:
         """Weigh the particles of some patients."""
@@ -235,17 +267,18 @@ class _Work:
     def _move(self, cases: Numbers) -> None:
         """Propose a step to every particle of some patients and take or leave it."""
         z, number = self.z[cases].copy(), self.number[cases].copy()
-        chance = np.empty(number.shape)
+        drawn = np.empty(number.shape)
         for row, c in enumerate(cases):
             rng, b = self.rngs[c], self.scale[c]
             z[row] = np.sqrt(1.0 - b**2) * z[row] + b * rng.standard_normal(z[row].shape)
             fresh = rng.integers(2**40, size=self.count)
             number[row] = np.where(rng.random(self.count) < b, fresh, number[row])
-            chance[row] = rng.random(self.count)
+            drawn[row] = rng.random(self.count)
         loglik, kept = self._weigh(cases, z, number)
         with np.errstate(invalid="ignore"):
             gain = self.power[cases][:, None] * (loglik - self.loglik[cases])
-        taken = np.isfinite(loglik) & (~np.isfinite(self.loglik[cases]) | (np.log(chance) < gain))
+        gain += self._find_chance(z, number) - self._find_chance(self.z[cases], self.number[cases])
+        taken = np.isfinite(loglik) & (~np.isfinite(self.loglik[cases]) | (np.log(drawn) < gain))
         self._take(cases, taken, {"z": z, "number": number, "loglik": loglik}, kept)
         share = taken.mean(axis=1)
         self.scale[cases] = np.clip(self.scale[cases] * np.exp(share - _WANTED), *_STEPS)

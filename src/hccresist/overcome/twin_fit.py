@@ -52,6 +52,10 @@ class Fitter:
         member = self.find_members(number)
         return self.space.build(z, self.cases, owner=owner, member=member, number=number)
 
+    def find_chance(self, z: Array, number: Numbers) -> Array:
+        """Logarithm of the chance to be found at a clinic; see `prevalence_weights`."""
+        return self.space.find_chance(z, self.find_members(number))
+
     def track(self, c: int) -> Track:
         """Make what a patient got until the last data."""
         case = self.cases[c]
@@ -157,8 +161,15 @@ def find_residuals(quantity: str, readings: Sequence[Reading], values: Array) ->
 
 def fit_cases(fitter: Fitter, *, particles: int, tell: Callable[[], None] | None = None, seed: int) -> Found:
     """Find virtual patients that fit each case."""
-    names = [case.patient_id for case in fitter.cases]
-    return sample(names, fitter.weigh, size=fitter.space.size, particles=particles, tell=tell, seed=seed)
+    return sample(
+        [case.patient_id for case in fitter.cases],
+        fitter.weigh,
+        size=fitter.space.size,
+        particles=particles,
+        chance=fitter.find_chance,
+        tell=tell,
+        seed=seed,
+    )
 
 
 def follow_on(

@@ -27,6 +27,7 @@ from hccresist.overcome.population import (
     read_prevalence,
     read_traits,
 )
+from hccresist.overcome.prevalence_weights import read_weighting
 from hccresist.overcome.trial_people import take_people
 from hccresist.overcome.twin_data import BEFORE, Case
 from hccresist.overcome.twin_signs import read_setting
@@ -61,6 +62,7 @@ class Space:
         parts = [split_values(member) for member in members]
         self.values: Final = tuple(values for values, _ in parts)
         self.factors: Final = tuple(factors for _, factors in parts)
+        self.weightings: Final = tuple(read_weighting(member) for member in members)
         self.templates: Final = tuple(
             draw_population(np.zeros(1, dtype=np.int64), values=v) for v in self.values
         )
@@ -236,6 +238,16 @@ class Space:
         diameters = np.zeros((len(z), SLOTS))
         diameters[:, :MOST_LESIONS] = size
         return count, diameters
+
+    def find_chance(self, z: Array, member: Numbers) -> Array:
+        """Logarithm of the chance to be found at a clinic under the prevalence weighting of each set."""
+        found = np.zeros(len(z))
+        for m, weighting in enumerate(self.weightings):
+            rows = np.flatnonzero(member == m)
+            if weighting is not None and rows.size:
+                deviates = self.follow(z[rows])[:, [self.find(name).start for name in weighting.names]]
+                found[rows] = np.log(weighting.find_chances(deviates))
+        return found
 
     def weigh_traits(self, z: Array, traits: Mapping[str, bool]) -> Array:
         """Logarithm of the chance of a patient's yes-or-no traits, given the latent numbers."""
