@@ -175,15 +175,12 @@ def measure_memory(count: int) -> float:
 
     A process before it compiles what is not compiled yet: that takes twice the memory of any run.
     """
-    peak = 0.0
-    for patients in (2, count):
-        code = (
-            "import sys; sys.path.insert(0, 'benchmarks'); import bench_engine; "
-            f"bench_engine.run_through({patients})"
-        )
-        done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-        peak = float(done.stdout.strip().splitlines()[-1])
-    return peak
+    code = "import sys; sys.path.insert(0, 'benchmarks'); import bench_engine; bench_engine.run_through({})"
+    _, peak = (
+        subprocess.run([sys.executable, "-c", code.format(n)], check=True, capture_output=True, text=True)
+        for n in (2, count)
+    )
+    return float(peak.stdout.strip().splitlines()[-1])
 
 
 def run_through(count: int) -> None:

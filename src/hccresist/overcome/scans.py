@@ -8,7 +8,6 @@ model is in these tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from functools import cache
 from typing import Final
 
 import numpy as np
@@ -21,7 +20,7 @@ from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.plan import Given
 from hccresist.overcome.population import SLOTS
 from hccresist.overcome.rng import Purpose, draw_normal
-from hccresist.study.tables import SCHEMAS
+from hccresist.study.columns import declared_columns
 
 Array = NDArray[np.float64]
 
@@ -267,10 +266,9 @@ def _zero(values: Array) -> Array:
     return np.where(np.isfinite(values), values, 0.0)
 
 
-@cache
 def _code(table: str, column: str) -> pl.DataType:
     """Type of a column of codes of a study."""
-    return SCHEMAS[table].columns()[column].dtype
+    return declared_columns(table)[column].dtype
 
 
 def _find_states(true: Array, role: NDArray[np.str_]) -> NDArray[np.int64]:

@@ -24,7 +24,7 @@ from hccresist.outcomes.kaplan_meier import kaplan_meier, median, survival_on
 from hccresist.outcomes.rates import compute_rates
 from hccresist.outcomes.survival import MONTH
 from hccresist.overcome.dosing import split_values
-from hccresist.overcome.engine import Result, settle
+from hccresist.overcome.engine import Result
 from hccresist.overcome.population import Population, draw_population, scale_population
 from hccresist.overcome.prevalence_weights import MEAN, is_found, read_weighting
 from hccresist.overcome.rng import TWIN
@@ -34,7 +34,7 @@ from hccresist.overcome.trial_people import (
     Start,
     find_hazard,
     fits_mix,
-    has_grown,
+    grow,
     screen,
     take_people,
     take_start,
@@ -101,8 +101,7 @@ def make_pool(
     drawn = draw_pool(replicate * count, count, seed=seed)
     drawn = take_people(drawn, is_found(drawn, weighting, seed=seed))
     people = scale_population(drawn, own)
-    start = settle(people, growing=True, threads=threads)
-    fine = (start[2] == 0) & has_grown(people, start)
+    start, fine = grow(people, threads=threads)
     grown, begun = take_people(people, fine), take_start(start, fine)
     found = dict[Line, tuple[Population, Start, NDArray[np.bool_]]]()
     runs = dict[tuple[str, ...], Result]()

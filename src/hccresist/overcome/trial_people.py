@@ -181,8 +181,7 @@ def _screen(
     tuple
         Those who are eligible, and their start.
     """
-    start = settle(people, growing=True, threads=threads)
-    fine = (start[2] == 0) & has_grown(people, start)
+    start, fine = grow(people, threads=threads)
     people, start = take_people(people, fine), take_start(start, fine)
     if arm.prior and fine.any():
         factors = split_values(values)[1]
@@ -195,6 +194,12 @@ def _screen(
     for rules in (spec.eligibility, arm.eligibility):
         fine &= _within(labs, rules)
     return take_people(people, fine), take_start(start, fine)
+
+
+def grow(people: Population, *, threads: int | None = None) -> tuple[Start, Flags]:
+    """Grow the tumours of patients untreated: their start, and who is solved with lesions that all grow."""
+    start = settle(people, growing=True, threads=threads)
+    return start, (start[2] == 0) & has_grown(people, start)
 
 
 def has_grown(people: Population, start: Start) -> Flags:

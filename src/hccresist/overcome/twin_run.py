@@ -14,7 +14,7 @@ from hccresist.overcome.model.arrays import Patients
 from hccresist.overcome.plan import Given, Procedure, make_plan
 from hccresist.overcome.population import SLOTS, Population
 from hccresist.overcome.scans import GONE_MM, NOT_ENHANCING_MM, SEEN_MM
-from hccresist.overcome.trial_people import has_grown, take_people
+from hccresist.overcome.trial_people import grow, take_people
 from hccresist.overcome.twin_treatments import MOST_SPANS, Dose
 
 Array = NDArray[np.float64]
@@ -67,10 +67,7 @@ class Standing:
 
 def start_standing(people: Population, *, threads: int | None = None) -> Standing:
     """Find the untreated start of virtual patients; those whose tumours would shrink count as not solved."""
-    from hccresist.overcome.engine import settle  # noqa: PLC0415
-
-    start = settle(people, growing=True, threads=threads)
-    fine = (start[2] == 0) & has_grown(people, start)
+    start, fine = grow(people, threads=threads)
     return Standing(start[0], people.lesions, np.zeros((len(fine), MOST_DRUGS, 3)), fine)
 
 
