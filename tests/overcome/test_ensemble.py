@@ -395,7 +395,7 @@ def test_a_stop_decided_at_a_scan_is_the_stop_that_was_planned(names, mode) -> N
     precise = {"rel": 2e-4 if changing else 1e-6, "abs": 1e-6 if changing else 1e-8}
     assert rest.path[0, -1] == pytest.approx(whole.path[0, -1], nan_ok=True, **precise)
     sizes = [output(seen, "whole_mm", 0)[0, -1] for seen in (first, whole)]
-    assert sizes[0] != pytest.approx(sizes[1], rel=1e-2)
+    assert sizes[0] != pytest.approx(sizes[1], rel=5e-3)
 
 
 def rows(array, first, last):

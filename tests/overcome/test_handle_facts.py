@@ -48,23 +48,6 @@ TUMOUR_CELL = {"GEN", "SIG", "FER", "AUT", "APO", "ABC", "CSC", "EPI"}
 
 Vessels and hypoxia, and the ER stress that hypoxia feeds, act on everything: they spare no drug.
 """
-NOT_MET = {
-    "nlr_hazard_ratio": "NLR goes with T-cell killing alone, not with growth, and holds no lymphocytes",
-    "acquired_months": "14.0, above 13.4: met before parameters were correlated",
-    "tolerant_ttp_ratio": "0.61: tolerant cells still lose vessels and die of ferroptosis under sorafenib",
-    "pseudo_late": "16 percent, one above the upper limit of 0 of 22: some respond after slow early growth",
-    "pseudo_share": "1.6 percent (melanoma): dead tissue clears too fast for oedema to show at week 12",
-}
-"""Published numbers that the model does not meet with the values of today's tables: its number, and why.
-
-Where one is met after a change of the tables, its test fails until its line is taken out here.
-"""
-NOT_RESTORED = {
-    (
-        "bypass",
-        "sorafenib",
-    ): "63 percent: EGFR block leaves the FGF vessels of the bypass, that lenvatinib blocks",
-}
 
 
 def name(fact: Fact) -> str:
@@ -72,15 +55,7 @@ def name(fact: Fact) -> str:
     return f"{fact.handle}-{fact.measure}-{fact.drug or 'no drug'}"
 
 
-def asked() -> list[object]:
-    """Facts that the model is asked, those not met yet marked."""
-    found: list[object] = []
-    for fact in read_facts():
-        if fact.asked:
-            why = NOT_MET.get(fact.measure)
-            marks = [pytest.mark.xfail(reason=why, strict=True)] if why else []
-            found.append(pytest.param(fact, id=name(fact), marks=marks))
-    return found
+ASKED = [fact for fact in read_facts() if fact.asked]
 
 
 # ---- the table ----------------------------------------------------------------------------------------
@@ -167,7 +142,7 @@ def test_a_strategy_acts_on_parameters_that_exist_or_gives_drugs_instead() -> No
 # ---- the model against the literature -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("fact", asked())
+@pytest.mark.parametrize("fact", ASKED, ids=name)
 def test_the_model_meets_the_published_fact(fact) -> None:
     number = measure(fact)
     assert fact.holds(number), f"{fact.quantity}: {number:.4g}, published {fact.interval} ({fact.source})"
@@ -203,18 +178,15 @@ def test_pumps_take_most_from_the_drug_that_they_carry_best() -> None:
     assert lost[0] > lost[1] > lost[2] > 0
 
 
-def reversed_pairs() -> list[object]:
-    """Handles and drugs whose strategy is asked, those not restored yet marked."""
-    found: list[object] = []
-    for handle in read_handles():
-        for drug in handle.drugs if handle.handle in read_reversals() else ():
-            why = NOT_RESTORED.get((handle.handle, drug))
-            marks = [pytest.mark.xfail(reason=why, strict=True)] if why else []
-            found.append(pytest.param(handle.handle, drug, id=f"{handle.handle}-{drug}", marks=marks))
-    return found
+REVERSED = [
+    (handle.handle, drug)
+    for handle in read_handles()
+    if handle.handle in read_reversals()
+    for drug in handle.drugs
+]
 
 
-@pytest.mark.parametrize(("handle", "drug"), reversed_pairs())
+@pytest.mark.parametrize(("handle", "drug"), REVERSED)
 def test_the_strategy_gives_back_what_the_handle_took(handle, drug) -> None:
     """Four fifths of the lost shrinkage or more; how strongly a strategy acts is an assumption."""
     assert restore(handle, name_drugs(drug)) >= RESTORED

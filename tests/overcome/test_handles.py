@@ -100,7 +100,6 @@ def test_vessels_are_back_a_week_after_stopping() -> None:
     assert back > 0.85
 
 
-@pytest.mark.xfail(reason="30 percent: vessel_prune of 0.12 a day is too slow, 0.39 would do", strict=True)
 def test_vessels_are_lost_within_a_week_of_block() -> None:
     """50 to 60 percent in 7 days (mice, Mancuso 2006 doi:10.1172/JCI24612)."""
     low, _ = follow_vessels()

@@ -223,7 +223,7 @@ def test_nor_do_any_three_drugs_in_the_fast_mode(seed: int) -> None:
 def test_a_clone_below_one_cell_goes_extinct_and_does_not_come_back() -> None:
     params = make_parameters(1, values={"apoptosis_max": 2.0})
     state = start_state(params, [40.0])
-    times = np.arange(0, 400, 20.0)
+    times = np.arange(0, 700, 20.0)
     drugs = make_drugs({"dose_kill": 20.0}, intervals=times.size - 1)
     run = run_patient(state, params, times, drugs=drugs)
     assert run.state("sensitive", lesion=0)[-1] == 0

@@ -121,18 +121,19 @@ def test_draws_have_the_mean_and_covariance_that_were_learnt() -> None:
     slope, error = rng.normal(size=(4, 9)), np.full(9, 0.5)
     outputs = simulate(members, slope, chance=0.5, seed=2)
     found = learn(members, outputs, np.ones(9), error=error, chance=error)
-    drawn = draw(found, members=50, seed=3)
+    drawn = draw(found, members=50, number=1, seed=3)
     np.testing.assert_allclose(drawn.mean(axis=0), found.mean, atol=1e-9)
     np.testing.assert_allclose(np.cov(drawn.T), found.covariance, atol=1e-9)
-    np.testing.assert_array_equal(drawn, draw(found, members=50, seed=3))
-    assert not np.array_equal(drawn, draw(found, members=50, seed=4))
+    np.testing.assert_array_equal(drawn, draw(found, members=50, number=1, seed=3))
+    assert not np.array_equal(drawn, draw(found, members=50, number=1, seed=4))
+    assert not np.array_equal(drawn, draw(found, members=50, number=2, seed=3))
 
 
 def test_what_the_data_do_not_touch_keeps_its_prior() -> None:
     members = draw_prior(np.zeros(2), np.ones(2), members=300, seed=1)
     outputs = simulate(members, np.array([[1.0], [0.0]]), chance=0.05, seed=2)
     found = learn(members, outputs, np.array([1.0]), error=np.array([0.05]), chance=np.array([0.05]))
-    told = contraction(np.ones(2), draw(found, members=500, seed=1))
+    told = contraction(np.ones(2), draw(found, members=500, number=1, seed=1))
     assert told[0] > 0.9
     assert abs(told[1]) < 0.1
     assert found.mean[0] == pytest.approx(1.0, abs=0.1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from hccresist.assess.engine import assess_study
 from hccresist.errors import ComputationError, ConfigError
@@ -24,8 +25,9 @@ from hccresist.overcome.trial import make_run, run_trial, simulate_replicates
 from hccresist.overcome.trial_endpoints import TABLE, predict
 from hccresist.overcome.trial_file import parse_spec
 from hccresist.overcome.trial_people import enrol, find_handle, find_labs, screen
-from hccresist.overcome.trial_run import make_study, read_diameters, run_replicate
+from hccresist.overcome.trial_run import make_config, make_study, read_diameters, run_replicate
 from hccresist.overcome.trial_spec import Spec
+from hccresist.study.check import assemble_study
 from hccresist.study.tidy import read_tidy
 
 HEAD = """\
@@ -236,6 +238,18 @@ def test_treatment_and_scans_stop_at_progression_and_what_follows_comes_after() 
 def read_back(spec: Spec, tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
     study = make_study(spec, tables)
     return assess_study(study, criteria=["recist11"]).tables["best_response"]
+
+
+def test_a_study_put_together_unchecked_is_the_checked_one() -> None:
+    """Replicates are judged on the first and written as the second."""
+    spec = parse_spec(HEAD + SORAFENIB)
+    tables = run_replicate(spec, 0, keep=True).tables
+    assert tables is not None
+    checked, put = make_study(spec, tables), assemble_study(tables, make_config(spec))
+    assert list(put.tables) == list(checked.tables)
+    for name, frame in checked.tables.items():
+        assert_frame_equal(put.tables[name], frame)
+    assert not checked.warnings
 
 
 def test_alternatives_share_the_patients_out_and_light_patients_get_less() -> None:

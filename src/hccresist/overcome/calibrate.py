@@ -149,8 +149,9 @@ def calibrate(
             return Calibration(finished, step.members, outputs, given, step.number)
         learnt = learn_part(work, step.members, fill(make_outputs(work, rows, count)))
         last = step.number + 1 == ROUNDS
-        drawn = draw(learnt, members=members if last else 2 * members, seed=seed)
-        step = _write_step(out, Step(drawn, (step.number + 1) / ROUNDS, step.number + 1))
+        number = step.number + 1
+        drawn = draw(learnt, members=members if last else 2 * members, number=number, seed=seed)
+        step = _write_step(out, Step(drawn, number / ROUNDS, number))
 
 
 @dataclass(frozen=True)

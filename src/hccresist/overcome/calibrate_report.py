@@ -204,9 +204,8 @@ def predict_left_out(
         middle = (chances[:, None] * (members + shift)).sum(axis=0)
         if not k < MOST_K:
             others = Work(tuple(targets[j] for j in used), patients)
-            drawn = draw(
-                learn_part(others, prior_runs[0], prior_runs[1][:, used], parts=1), members=400, seed=0
-            )
+            learnt = learn_part(others, prior_runs[0], prior_runs[1][:, used], parts=1)
+            drawn = draw(learnt, members=400, number=0, seed=0)
             how, chances, kept = "prior", None, emulator.give(drawn)
             middle = kept.mean(axis=0) + shift
         _, change = fit_weighting(

@@ -307,7 +307,7 @@ _SLOW: Final = _RESPONDS | {"growth_rate": 0.006}
 """The same in slow tumours, which do not progress before they respond: no late response is in the way."""
 _SPREAD: Final = {"new_lesion_rate": 10.0, "micromet_growth": 0.001}
 """Micrometastases that become visible early though there are few."""
-_HELD: Final = _NO_NEW | _DRY | {"growth_rate": 0.02, "traffic": 0.1, "brake_half": 2.0}
+_HELD: Final = _NO_NEW | _DRY | {"growth_rate": 0.028, "traffic": 0.1, "brake_half": 2.0}
 """Fast tumours that T cells hold before treatment; little PD-1 brake, so that its block gives little."""
 _BY_MEMORY: Final = _NO_NEW | {
     "death_rate": 0.0,

@@ -155,10 +155,13 @@ def shrink(errors: Array) -> Array:
     return spread[:, None] * np.where(off, (1.0 - part) * found, 1.0) * spread
 
 
-def draw(learnt: Learnt, *, members: int, seed: int) -> Array:
-    """Draw sets from what was learnt; their mean, and with enough sets their covariance, are made exact."""
+def draw(learnt: Learnt, *, members: int, number: int, seed: int) -> Array:
+    """Draw the sets of round `number` from what was learnt.
+
+    Their mean, and with enough sets their covariance, are made exact.
+    """
     count = len(learnt.mean)
-    z = np.random.default_rng([seed, 77]).standard_normal((members, count))
+    z = np.random.default_rng([seed, 77, number]).standard_normal((members, count))
     z -= z.mean(axis=0)
     if members > count + 1:
         z = z @ np.linalg.inv(np.linalg.cholesky(np.cov(z, rowvar=False).reshape(count, count))).T

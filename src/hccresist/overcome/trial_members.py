@@ -40,8 +40,9 @@ from hccresist.overcome.trial_people import (
     take_start,
 )
 from hccresist.overcome.trial_prior import can_live, end_line, run_line
-from hccresist.overcome.trial_run import Begun, begin_arm, end_arms, make_study
+from hccresist.overcome.trial_run import Begun, begin_arm, end_arms, make_config
 from hccresist.overcome.trial_spec import BY_WORD, CRITERIA, Arm, Eligibility, Spec
+from hccresist.study.check import assemble_study
 from hccresist.study.study import Study
 
 SEPARATOR: Final = "@"
@@ -197,7 +198,7 @@ def make_members_study(
         return None
     many = replace(spec, arms=tuple(each.arm for each in begun))
     tables, _ = end_arms(many, begun, labs=False, threads=threads, run=None)
-    return make_study(many, tables)
+    return assemble_study(tables, make_config(many))
 
 
 def _is_special(spec: Spec) -> bool:

@@ -33,6 +33,7 @@ from hccresist.overcome.trial_course import Course, Stopped, nobody_stopped, pla
 from hccresist.overcome.trial_endpoints import find_endpoints
 from hccresist.overcome.trial_people import Enrolled, enrol, take_people, take_start
 from hccresist.overcome.trial_spec import STATEMENT, Arm, Spec
+from hccresist.study.check import assemble_study
 from hccresist.study.frames import study_from_frames
 from hccresist.study.study import Study, StudyConfig
 
@@ -99,7 +100,7 @@ def run_replicate(
     ]
     begun = [begin_arm(spec, arm, who, factors=factors, threads=threads, run=run) for arm, who in people]
     joined, counts = end_arms(spec, begun, labs=keep, threads=threads, run=run)
-    study = make_study(spec, joined)
+    study = assemble_study(joined, make_config(spec))
     assessed = assess_study(study, criteria=spec.criteria, reasons=False)
     rows = find_endpoints(study, assessed.tables, spec)
     return Replicate(number, rows, counts, joined if keep else None)
@@ -332,7 +333,8 @@ def _find_stops(spec: Spec, begun: Sequence[Begun]) -> list[Array]:
         )
         tables["lesions"] = read_diameters(tables["lesions"], each.result, each.job, sd=spec.reading_sd)
         parts.append(tables)
-    study = make_study(spec, {name: pl.concat([part[name] for part in parts]) for name in parts[0]})
+    joined = {name: pl.concat([part[name] for part in parts]) for name in parts[0]}
+    study = assemble_study(joined, make_config(spec))
     best = assess_study(study, criteria=["recist11"], reasons=False).tables["best_response"]
     seen = best.filter(pl.col("progression_day").is_not_null())
     numbers = seen["patient_id"].str.slice(1).cast(pl.Int64).to_numpy()

@@ -8,7 +8,7 @@ the rows, since the schemas by themselves forget them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from typing import Final
@@ -94,6 +94,21 @@ def check_tables(
     log.raise_if_errors()
     tables = {name: table.frame.drop(ROW) for name, table in checked.items()}
     return Study(config=config, tables=tables, warnings=log.warnings, sources=tuple(sources))
+
+
+def assemble_study(tables: Mapping[str, pl.DataFrame], config: StudyConfig) -> Study:
+    """Make a study of tables that our own code made, in the shape that `check_tables` gives, unchecked.
+
+    For simulated studies, which are many and are thrown away: checking takes as long as judging them. What
+    is written for somebody to read goes through `check_tables`.
+    """
+    made = dict[str, pl.DataFrame]()
+    for name in (name for name in SCHEMAS if name in tables and not tables[name].is_empty()):
+        frame = tables[name]
+        known = {column: declared_column(name, column, frame.columns) for column in frame.columns}
+        frame = frame.cast({column: found.dtype for column, found in known.items() if found is not None})
+        made[name] = _complete(frame, name).sort(SCHEMAS[name].primary_key())
+    return Study(config=config, tables=made, warnings=(), sources=())
 
 
 def _position(name: str) -> int:
@@ -249,12 +264,13 @@ def _tell_half_endpoints(own: Sequence[str], frame: pl.DataFrame, place: Place) 
 
 
 def _complete(frame: pl.DataFrame, table: str) -> pl.DataFrame:
-    """Return every declared column in order, then the covariates, then `ROW`."""
+    """Return every declared column in order, then the covariates, then `ROW` where it is there."""
     schema = declared_columns(table)
     absent = [pl.lit(None, dtype=c.dtype).alias(n) for n, c in schema.items() if n not in frame.columns]
     filled = [pl.col(name).fill_null(value) for name, value in DEFAULTS.get(table, {}).items()]
     own = covariates(frame.columns, table)
-    return frame.with_columns(absent).with_columns(filled).select(*schema, *own, ROW)
+    row = (ROW,) if ROW in frame.columns else ()
+    return frame.with_columns(absent).with_columns(filled).select(*schema, *own, *row)
 
 
 def _known_rows(frame: pl.DataFrame, table: str, patients: pl.Series | None, place: Place) -> pl.DataFrame:

@@ -48,7 +48,7 @@ from hccresist.overcome.model.levels import (
     write_terms,
 )
 
-STAMP: Final = "6ead76539a594e11"
+STAMP: Final = "8ae913c0235222c8"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 DEATH, DROPOUT, NEW = 0, 1, 2
 TACE, ABLATION, RESECTION = 0, 1, 2

@@ -280,9 +280,14 @@ def _benefit_odds(fact: Fact) -> float:
 
 
 def _acquired_months(fact: Fact) -> float:
-    """Median months to progression of those who respond first and progress within two years, handle on."""
+    """Median months to progression of those with a first benefit who progress within two years, handle on.
+
+    Benefit: a response, or 24 weeks without progression, as SITC has it for secondary resistance
+    (doi:10.1136/jitc-2019-000398).
+    """
     seen = follow_group(Group(drugs=name_drugs(fact.drug), on=(fact.handle,)))
-    days = seen.progression[seen.responses & (seen.progression <= DAYS)]
+    benefit = seen.responses | (seen.progression > 7 * _WEEK_24)
+    days = seen.progression[benefit & (seen.progression <= DAYS)]
     return float(np.median(days)) / _MONTH if days.size else float("inf")
 
 

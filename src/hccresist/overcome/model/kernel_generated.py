@@ -27,26 +27,26 @@ LESION_STATES = (
 PATIENT_PARAMETERS = (
     'one_cell', 'cell_volume', 'lymphocyte_volume', 'macrophage_volume', 'sphere_mm', 'natural_death',
     'hypoxic_death_max', 'vegf_hypoxia', 'vegf_myeloid', 'vegf_reference', 'vessel_base',
-    'volume_reference', 'vessel_build', 'build_half', 'vessel_prune', 'efflux_saturation', 'bypass_on',
-    'bypass_off', 'bypass_vessels', 'bypass_rescue', 'addiction_max', 'stasis_max', 'tolerance',
-    'tolerant_cost', 'tolerance_return', 'autophagy_on', 'autophagy_off', 'autophagy_cover',
-    'apoptosis_max', 'ferroptosis_max', 'er_drug', 'er_limit', 'er_death_max', 'upr_on', 'upr_off',
-    'upr_gain', 'upr_cover', 'interferon_half', 'pdl1_fold', 'pdl2_ratio', 'pd1_total', 'pdl1_base',
-    'dissociation_pdl1', 'dissociation_pdl2', 'brake_half', 'lactate_hypoxia', 'treg_power',
-    'myeloid_half', 'myeloid_power', 'cd8_kill_max', 'contact', 'nk_kill_max', 'traffic',
-    'traffic_half', 'door_half', 'door_vegf', 'crowd_ratio', 'nutrient_half', 'exhaustion_rate',
-    'effector_death', 'exhausted_death', 'treg_ratio', 'treg_rate', 'treg_hypoxia', 'treg_cap',
-    'treg_depletion', 'myeloid_ratio', 'myeloid_rate', 'myeloid_hypoxia', 'spare_ratio', 'debris_clear',
-    'oedema_volume', 'oedema_rate', 'enhancement_half', 'antigen_half', 'prime_rate', 'prime_ctla4',
-    'memory_share', 'memory_output', 'memory_base', 'memory_expansion', 'memory_cap', 'memory_death',
-    'blood_death', 'tone_base', 'tone_burden', 'tone_half', 'tone_rate', 'nlr_unit', 'afp_rate',
-    'afp_loss', 'dcp_rate', 'dcp_loss', 'liver_repair', 'liver_best', 'liver_burden', 'liver_half',
-    'liver_toxicity', 'albi_best', 'albi_slope', 'seed_rate', 'micromet_growth', 'micromet_kill',
-    'new_lesion_rate', 'death_rate', 'death_burden', 'death_growth', 'death_floor', 'dropout_rate',
-    'dropout_toxicity', 'new_mm', 'tace_embolised', 'ablation_left', 'resection_left', 'h_tam', 'h_abc',
-    'h_bypass', 'h_autophagy', 'h_apoptosis', 'h_ferroptosis', 'h_upr', 'h_pdl1', 'h_lactate',
-    'h_nutrient', 'h_nk', 'h_exhaustion', 'h_treg', 'h_mdsc', 'h_presentation', 'h_mutation',
-    'h_tolerance', 'h_stem', 'h_emt', 'h_hyper_treg', 'h_hyper_growth', 'h_oedema', 'h_aetiology'
+    'volume_reference', 'vessel_rate', 'efflux_saturation', 'bypass_on', 'bypass_off', 'bypass_vessels',
+    'bypass_rescue', 'addiction_max', 'stasis_max', 'tolerance', 'tolerant_cost', 'tolerance_return',
+    'autophagy_on', 'autophagy_off', 'autophagy_cover', 'apoptosis_max', 'ferroptosis_max', 'er_drug',
+    'er_limit', 'er_death_max', 'upr_on', 'upr_off', 'upr_gain', 'upr_cover', 'interferon_half',
+    'pdl1_fold', 'pdl2_ratio', 'pd1_total', 'pdl1_base', 'dissociation_pdl1', 'dissociation_pdl2',
+    'brake_half', 'lactate_hypoxia', 'treg_power', 'myeloid_half', 'myeloid_power', 'cd8_kill_max',
+    'contact', 'nk_kill_max', 'traffic', 'traffic_half', 'door_half', 'door_vegf', 'crowd_ratio',
+    'nutrient_half', 'exhaustion_rate', 'effector_death', 'exhausted_death', 'treg_ratio', 'treg_rate',
+    'treg_hypoxia', 'treg_cap', 'treg_depletion', 'myeloid_ratio', 'myeloid_rate', 'myeloid_hypoxia',
+    'spare_ratio', 'debris_clear', 'oedema_volume', 'oedema_rate', 'enhancement_half', 'antigen_half',
+    'prime_rate', 'prime_ctla4', 'memory_share', 'memory_output', 'memory_base', 'memory_expansion',
+    'memory_cap', 'memory_death', 'blood_death', 'tone_base', 'tone_burden', 'tone_half', 'tone_rate',
+    'nlr_unit', 'afp_rate', 'afp_loss', 'dcp_rate', 'dcp_loss', 'liver_repair', 'liver_best',
+    'liver_burden', 'liver_half', 'liver_toxicity', 'albi_best', 'albi_slope', 'seed_rate',
+    'micromet_growth', 'micromet_kill', 'new_lesion_rate', 'death_rate', 'death_burden', 'death_growth',
+    'death_floor', 'dropout_rate', 'dropout_toxicity', 'new_mm', 'tace_embolised', 'ablation_left',
+    'resection_left', 'h_tam', 'h_abc', 'h_bypass', 'h_autophagy', 'h_apoptosis', 'h_ferroptosis',
+    'h_upr', 'h_pdl1', 'h_lactate', 'h_nutrient', 'h_nk', 'h_exhaustion', 'h_treg', 'h_mdsc',
+    'h_presentation', 'h_mutation', 'h_tolerance', 'h_stem', 'h_emt', 'h_hyper_treg', 'h_hyper_growth',
+    'h_oedema', 'h_aetiology'
 )
 LESION_PARAMETERS = (
     'growth_rate', 'capacity_ratio', 'expansion_rate', 'necrosis_core', 'tace_kill', 'h_coopt', 'h_hif',
@@ -64,7 +64,7 @@ LESION_OUTPUTS = (
     'whole_mm', 'viable_mm', 'whole_volume', 'cells_ml', 'tumour_growth', 'other_growth', 'tumour_share'
 )
 PATIENT_SIZE, LESION_SIZE = 9, 14
-PATIENT_PARAMS, LESION_PARAMS = 137, 8
+PATIENT_PARAMS, LESION_PARAMS = 135, 8
 PATIENT_SHOWN, LESION_SHOWN = 7, 7
 LANES, COLUMNS = 12, 44
 SHARES, SPREAD = 35, 36
@@ -88,67 +88,67 @@ def lesion_steady(y, b, p, q, e, out, o):
     debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
     myeloid = y[b + 10]; autophagy = y[b + 11]; upr = y[b + 12]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    inside = 1 / (1 + p[115] * e[132 + k] / (1 + e[108 + k] / p[15]))
-    takeover = bypass / (1 + e[84 + k] + e[96 + k]); apparent = p[42] / ((1 - e[0]) * (1 - e[12]))
-    base_sum = p[40] + p[41] + p[42]; treg_room = effector / (effector + p[46] * treg + p[0])
-    escape_sensitive = p[128] * sensitive; escape_tolerant = p[128] * tolerant
+    takeover = bypass / (1 + e[84 + k] + e[96 + k])
+    inside = 1 / (1 + p[113] * e[132 + k] / (1 + e[108 + k] / p[13]))
+    apparent = p[40] / ((1 - e[0]) * (1 - e[12])); base_sum = p[38] + p[39] + p[40]
+    treg_room = effector / (effector + p[44] * treg + p[0]); escape_sensitive = p[126] * sensitive
+    escape_tolerant = p[126] * tolerant
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
-    interferon = effector / (effector + p[37] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); spare = hill4(capacity, p[69] * tumour + p[0])
-    cells_ml = p[1] * tumour; seen = shown / (tumour + p[0]); drug = e[108 + k] * inside
-    ferroptosis = p[29] * hill4(e[120 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
-    bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
-    hif = hypoxia * (1 + p[q + 6]); treg_target = p[61] * (1 + p[126]) * tumour * (1 + p[63] * hypoxia)
-    myeloid_target = p[66] * (1 + p[127]) * y[2] * tumour * (1 + p[68] * hypoxia)
-    hypoxic_death = p[6] * hypoxia * (1 - p[36] * upr) / (1 + p[q + 6])
-    myeloid_room = 1 - p[48] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[121]
+    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[45] * tumour + p[0])
+    interferon = effector / (effector + p[35] * tumour + p[0])
+    crowd = 1 / (1 + ((effector + exhausted) / (p[54] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[121] * tumour / (tumour + p[55])); spare = hill4(capacity, p[67] * tumour + p[0])
+    cells_ml = p[1] * tumour; seen = shown / (tumour + p[0]); rescue = p[17] * takeover
+    drug = e[108 + k] * inside; ferroptosis = p[27] * hill4(e[120 + k] * inside, 1 + p[117])
+    bound_base = 2 * p[38] * p[39] / (base_sum + sqrt(base_sum ** 2 - 4 * p[38] * p[39]))
+    hif = hypoxia * (1 + p[q + 6]); treg_target = p[59] * (1 + p[124]) * tumour * (1 + p[61] * hypoxia)
+    myeloid_target = p[64] * (1 + p[125]) * y[2] * tumour * (1 + p[66] * hypoxia)
+    hypoxic_death = p[6] * hypoxia * (1 - p[34] * upr) / (1 + p[q + 6])
+    myeloid_room = 1 - p[46] * suppressed; pdl1 = 1 + (p[36] - 1) * interferon + p[119]
     pressure = saturate(drug, 1); stress = drug + hypoxia
-    apoptosis = p[28] * hill2(drug, 1 + p[118]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
-    er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
-    lactate = p[45] * hif + p[122]
-    treg_net = p[62] * (treg_target - treg) + p[133] * e[0] * treg / (1 + treg / (p[64] * tumour + p[0])) - p[65] * e[36] * treg
-    myeloid_net = p[67] * (myeloid_target - myeloid); nk_kill = p[51] * myeloid_room / (1 + p[124])
-    ligands = p[41] * pdl1; bypass_net = p[16] * p[116] * pressure * (1 - bypass) - p[17] * bypass
-    addicted = p[20] * bypass * saturate(e[84 + k] + e[96 + k], 1) * pressure
-    stasis = p[21] * pressure * (1 - rescue); to_tolerant = p[129] + p[130] * pressure
-    from_tolerant = p[130] * p[24] * (1 - pressure)
-    autophagy_net = p[25] * p[117] * saturate(stress, 1) * (1 - autophagy) - p[26] * autophagy
-    upr_net = p[33] * p[120] * saturate(er_load, 1) * (1 - upr) - p[34] * upr
-    er_death = p[32] * hill4(er_load, p[31] * (1 + p[35] * upr))
-    vegf_signal = vegf * (1 - e[48]) / (1 + e[60 + k]); bound_sum = p[40] + ligands + apparent
-    stasis_tolerant = stasis * (1 - p[22])
+    apoptosis = p[26] * hill2(drug, 1 + p[116]) * (1 - p[25] * autophagy) / (1 + p[q + 6] * hypoxia)
+    er_load = p[28] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[112]) * suppressed
+    lactate = p[43] * hif + p[120]
+    treg_net = p[60] * (treg_target - treg) + p[131] * e[0] * treg / (1 + treg / (p[62] * tumour + p[0])) - p[63] * e[36] * treg
+    myeloid_net = p[65] * (myeloid_target - myeloid); nk_kill = p[49] * myeloid_room / (1 + p[122])
+    ligands = p[39] * pdl1; bypass_net = p[14] * p[114] * pressure * (1 - bypass) - p[15] * bypass
+    addicted = p[18] * bypass * saturate(e[84 + k] + e[96 + k], 1) * pressure
+    stasis = p[19] * pressure * (1 - rescue); to_tolerant = p[127] + p[128] * pressure
+    from_tolerant = p[128] * p[22] * (1 - pressure)
+    autophagy_net = p[23] * p[115] * saturate(stress, 1) * (1 - autophagy) - p[24] * autophagy
+    upr_net = p[31] * p[118] * saturate(er_load, 1) * (1 - upr) - p[32] * upr
+    er_death = p[30] * hill4(er_load, p[29] * (1 + p[33] * upr))
+    vegf_signal = vegf * (1 - e[48]) / (1 + e[60 + k]); bound_sum = p[38] + ligands + apparent
+    stasis_tolerant = stasis * (1 - p[20])
     gain_sensitive = to_tolerant * sensitive - from_tolerant * tolerant
     gain_escaped = to_tolerant * escaped - from_tolerant * both
     wound = saturate(apoptosis + ferroptosis + er_death + addicted, p[q + 0])
     loss_any = p[5] + hypoxic_death + ferroptosis + er_death + addicted
-    vessel_signal = p[10] + vegf_signal + p[18] * bypass / (1 + e[72 + k]) + p[q + 5]
-    pace = p[14] + (p[12] - p[14]) * saturate(vegf_signal, p[13])
-    door = saturate(capacity, p[54] * tumour + p[0]) / (1 + p[55] * vegf_signal) / (1 + p[q + 7])
-    held = 2 * p[40] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[40] * ligands))
-    growth = p[q + 0] * (1 - hypoxia) * (1 + p[134] * e[0]) * (1 + p[131] * (spare + wound))
+    vessel_signal = p[10] + vegf_signal + p[16] * takeover / (1 + e[72 + k]) + p[q + 5]
+    door = saturate(capacity, p[52] * tumour + p[0]) / (1 + p[53] * vegf_signal) / (1 + p[q + 7])
+    held = 2 * p[38] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[38] * ligands))
+    growth = p[q + 0] * (1 - hypoxia) * (1 + p[132] * e[0]) * (1 + p[129] * (spare + wound))
     loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
-    loss_both = (loss_any + apoptosis * (1 - p[22]) + nk_kill) * both
+    loss_both = (loss_any + apoptosis * (1 - p[20]) + nk_kill) * both
     vessel_target = p[q + 1] * tumour * sqrt(vessel_signal / p[9]) * sqrt(p[11] / (p[11] + whole_volume))
-    recruited = p[52] * y[0] * saturate(tumour, p[53]) * door; pd1_left = (p[40] - held) * (1 - e[0])
+    recruited = p[50] * y[0] * saturate(tumour, p[51]) * door; pd1_left = (p[38] - held) * (1 - e[0])
     birth_sensitive = growth * (1 - stasis) * sensitive
-    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[23]) * tolerant
+    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[21]) * tolerant
     birth_escaped = growth * (1 - stasis) * escaped
-    birth_both = growth * (1 - stasis_tolerant) * (1 - p[23]) * both
-    capacity_net = pace * (vessel_target - capacity)
-    ligand = (held + p[41] * p[39] * pd1_left / (pd1_left + p[43])) / bound_base
-    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both; brake = hill2(ligand, p[44])
-    able = (1 - brake) / (1 + lactate); exhaustion = (p[58] * brake + p[125]) * effector * seen
-    cd8_kill = p[49] * effector / (effector + p[50] * tumour + p[0]) * able * treg_room * myeloid_room
+    birth_both = growth * (1 - stasis_tolerant) * (1 - p[21]) * both
+    capacity_net = p[12] * (vessel_target - capacity)
+    ligand = (held + p[39] * p[37] * pd1_left / (pd1_left + p[41])) / bound_base
+    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both; brake = hill2(ligand, p[42])
+    able = (1 - brake) / (1 + lactate); exhaustion = (p[56] * brake + p[123]) * effector * seen
+    cd8_kill = p[47] * effector / (effector + p[48] * tumour + p[0]) * able * treg_room * myeloid_room
     expansion = p[q + 2] * effector * able / (1 + lactate) * seen * crowd * hunger
-    oedema_net = p[72] * (p[71] * (1 + p[135]) * effector * able - oedema)
-    exhausted_net = exhaustion - p[60] * exhausted
+    oedema_net = p[70] * (p[69] * (1 + p[133]) * effector * able - oedema)
+    exhausted_net = exhaustion - p[58] * exhausted
     loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
-    loss_tolerant = (loss_any + apoptosis * (1 - p[22]) + cd8_kill) * tolerant
-    effector_net = recruited + expansion - exhaustion - p[59] * effector
+    loss_tolerant = (loss_any + apoptosis * (1 - p[20]) + cd8_kill) * tolerant
+    effector_net = recruited + expansion - exhaustion - p[57] * effector
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
-    debris_net = p[1] * loss - p[70] * debris; tumour_growth = p[1] * (birth - loss)
+    debris_net = p[1] * loss - p[68] * debris; tumour_growth = p[1] * (birth - loss)
     e[180 + k] += whole_volume; e[192 + k] += tumour; e[204 + k] += loss; e[216 + k] += recruited
     e[228 + k] += cells_ml; e[240 + k] += tumour_growth
     out[o + 0] = birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive
@@ -163,20 +163,20 @@ def lesion_steady(y, b, p, q, e, out, o):
 def patient_steady(y, p, e, out):
     k = 0
     blood_effector = y[0]; stem_memory = y[1]; myeloid_tone = y[2]; afp = y[3]; liver = y[4]
-    micromets = y[5]; stimulus = saturate(e[204 + k], p[74]); unblocked = (1 - e[0]) * (1 - e[12])
-    tone_target = p[84] * (1 + p[85] * saturate(e[180 + k], p[86]))
-    seeding = p[100] * (1 + p[132]) * e[192 + k]; new_hazard = p[103] * (1 + p[132]) * micromets
+    micromets = y[5]; stimulus = saturate(e[204 + k], p[72]); unblocked = (1 - e[0]) * (1 - e[12])
+    tone_target = p[82] * (1 + p[83] * saturate(e[180 + k], p[84]))
+    seeding = p[98] * (1 + p[130]) * e[192 + k]; new_hazard = p[101] * (1 + p[130]) * micromets
     relative_growth = e[240 + k] / (e[228 + k] + 1)
-    priming = p[75] * stimulus * (1 + p[76] * e[24]) * (1 - p[136])
-    answer = p[78] * stem_memory * stimulus * (p[79] + 1 - unblocked)
-    memory_growth = p[80] * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / p[81])
-    death_hazard = p[104] * (1 + e[228 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
-    out[0] = (1 - p[77]) * priming + answer - p[83] * blood_effector - e[216 + k]
-    out[1] = p[77] * priming + memory_growth - p[82] * stem_memory
-    out[2] = p[87] * (tone_target - myeloid_tone); out[3] = p[89] * e[192 + k] - p[90] * afp
-    out[4] = p[93] * (p[94] - liver) - (p[95] * saturate(e[180 + k], p[96]) + p[97] * e[144 + k]) * liver
-    out[5] = seeding + p[101] * (1 - saturate(e[108 + k], 1)) * micromets - p[102] * blood_effector * micromets
-    out[6] = new_hazard; out[7] = death_hazard; out[8] = p[108] * (1 + p[109] * e[144 + k])
+    priming = p[73] * stimulus * (1 + p[74] * e[24]) * (1 - p[134])
+    answer = p[76] * stem_memory * stimulus * (p[77] + 1 - unblocked)
+    memory_growth = p[78] * (1 - unblocked) * stimulus * stem_memory * (1 - stem_memory / p[79])
+    death_hazard = p[102] * (1 + e[228 + k] / p[103]) * exp(p[104] * relative_growth) / (liver ** 2 + p[105])
+    out[0] = (1 - p[75]) * priming + answer - p[81] * blood_effector - e[216 + k]
+    out[1] = p[75] * priming + memory_growth - p[80] * stem_memory
+    out[2] = p[85] * (tone_target - myeloid_tone); out[3] = p[87] * e[192 + k] - p[88] * afp
+    out[4] = p[91] * (p[92] - liver) - (p[93] * saturate(e[180 + k], p[94]) + p[95] * e[144 + k]) * liver
+    out[5] = seeding + p[99] * (1 - saturate(e[108 + k], 1)) * micromets - p[100] * blood_effector * micromets
+    out[6] = new_hazard; out[7] = death_hazard; out[8] = p[106] * (1 + p[107] * e[144 + k])
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def lesion_day(y, b, p, q, e, out, o):
@@ -184,34 +184,32 @@ def lesion_day(y, b, p, q, e, out, o):
     debris = y[b + 5]; oedema = y[b + 6]; effector = y[b + 7]; exhausted = y[b + 8]; treg = y[b + 9]
     myeloid = y[b + 10]; autophagy = y[b + 11]; upr = y[b + 12]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    apparent = p[42] / ((1 - e[0]) * (1 - e[12])); base_sum = p[40] + p[41] + p[42]
-    treg_room = effector / (effector + p[46] * treg + p[0]); escape_sensitive = p[128] * sensitive
-    escape_tolerant = p[128] * tolerant
+    apparent = p[40] / ((1 - e[0]) * (1 - e[12])); base_sum = p[38] + p[39] + p[40]
+    treg_room = effector / (effector + p[44] * treg + p[0]); escape_sensitive = p[126] * sensitive
+    escape_tolerant = p[126] * tolerant
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
-    interferon = effector / (effector + p[37] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); cells_ml = p[1] * tumour
+    suppressed = myeloid / (myeloid + p[45] * tumour + p[0])
+    interferon = effector / (effector + p[35] * tumour + p[0])
+    crowd = 1 / (1 + ((effector + exhausted) / (p[54] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[121] * tumour / (tumour + p[55])); cells_ml = p[1] * tumour
     seen = shown / (tumour + p[0])
-    bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
-    myeloid_room = 1 - p[48] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[121]
-    nk_kill = p[51] * myeloid_room / (1 + p[124]); ligands = p[41] * pdl1
-    bound_sum = p[40] + ligands + apparent
-    held = 2 * p[40] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[40] * ligands))
-    pd1_left = (p[40] - held) * (1 - e[0])
-    ligand = (held + p[41] * p[39] * pd1_left / (pd1_left + p[43])) / bound_base
-    brake = hill2(ligand, p[44]); exhaustion = (p[58] * brake + p[125]) * effector * seen
-    exhausted_net = exhaustion - p[60] * exhausted
+    bound_base = 2 * p[38] * p[39] / (base_sum + sqrt(base_sum ** 2 - 4 * p[38] * p[39]))
+    myeloid_room = 1 - p[46] * suppressed; pdl1 = 1 + (p[36] - 1) * interferon + p[119]
+    nk_kill = p[49] * myeloid_room / (1 + p[122]); ligands = p[39] * pdl1
+    bound_sum = p[38] + ligands + apparent
+    held = 2 * p[38] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[38] * ligands))
+    pd1_left = (p[38] - held) * (1 - e[0])
+    ligand = (held + p[39] * p[37] * pd1_left / (pd1_left + p[41])) / bound_base
+    brake = hill2(ligand, p[42]); exhaustion = (p[56] * brake + p[123]) * effector * seen
+    exhausted_net = exhaustion - p[58] * exhausted
     hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
-    vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
-    c0 = e[48]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
-    c8 = p[9]; c9 = p[11]
+    vegf = 1 + p[7] * hif + p[8] * (1 + p[112]) * suppressed
+    c0 = e[48]; c1 = p[10]; c2 = p[16]; c3 = p[q + 5]; c4 = p[q + 1]; c5 = p[9]; c6 = p[11]; c7 = p[12]
     for k in range(8):
-        vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
-        vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[72 + k]) + c3
-        pace_k = c4 + (c5 - c4) * saturate(vegf_signal_k, c6)
-        vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
-        capacity_net_k = pace_k * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
+        takeover_k = bypass / (1 + e[84 + k] + e[96 + k]); vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
+        vessel_signal_k = c1 + vegf_signal_k + c2 * takeover_k / (1 + e[72 + k]) + c3
+        vessel_target_k = c4 * tumour * sqrt(vessel_signal_k / c5) * sqrt(c6 / (c6 + whole_volume))
+        capacity_net_k = c7 * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
     for k in range(8):
         e[168 + k] = capacity
     for j in range(8):
@@ -220,22 +218,22 @@ def lesion_day(y, b, p, q, e, out, o):
             e[168 + k] += e[432 + 12 * j + k] * moved
     for k in range(8):
         e[168 + k] = max(e[168 + k], 0.0)
-    c0 = p[115]; c1 = p[15]; c2 = p[0]; c3 = p[69]; c4 = p[29]; c5 = p[119]; c6 = p[19]; c7 = p[q + 6]
-    c8 = p[61]; c9 = p[126]; c10 = p[63]; c11 = p[66]; c12 = p[127]; c13 = y[2]; c14 = p[68]; c15 = p[6]
-    c16 = p[36]; c17 = p[28]; c18 = p[118]; c19 = p[27]; c20 = p[30]; c21 = p[7]; c22 = p[8]; c23 = p[114]
-    c24 = p[45]; c25 = p[122]; c26 = p[62]; c27 = p[133]; c28 = e[0]; c29 = p[64]; c30 = p[65]; c31 = e[36]
-    c32 = p[67]; c33 = p[16]; c34 = p[116]; c35 = p[17]; c36 = p[20]; c37 = p[21]; c38 = p[129]
-    c39 = p[130]; c40 = p[24]; c41 = p[25]; c42 = p[117]; c43 = p[26]; c44 = p[33]; c45 = p[120]
-    c46 = p[34]; c47 = p[32]; c48 = p[31]; c49 = p[35]; c50 = e[48]; c51 = p[22]; c52 = p[q + 0]; c53 = p[5]
-    c54 = p[10]; c55 = p[18]; c56 = p[q + 5]; c57 = p[14]; c58 = p[12]; c59 = p[13]; c60 = p[54]
-    c61 = p[55]; c62 = p[q + 7]; c63 = p[134]; c64 = p[131]; c65 = p[q + 1]; c66 = p[9]; c67 = p[11]
-    c68 = p[52]; c69 = y[0]; c70 = p[53]; c71 = p[23]; c72 = p[49]; c73 = p[50]; c74 = p[q + 2]; c75 = p[72]
-    c76 = p[71]; c77 = p[135]; c78 = p[59]; c79 = p[1]; c80 = p[70]
+    c0 = p[113]; c1 = p[13]; c2 = p[0]; c3 = p[67]; c4 = p[17]; c5 = p[27]; c6 = p[117]; c7 = p[q + 6]
+    c8 = p[59]; c9 = p[124]; c10 = p[61]; c11 = p[64]; c12 = p[125]; c13 = y[2]; c14 = p[66]; c15 = p[6]
+    c16 = p[34]; c17 = p[26]; c18 = p[116]; c19 = p[25]; c20 = p[28]; c21 = p[7]; c22 = p[8]; c23 = p[112]
+    c24 = p[43]; c25 = p[120]; c26 = p[60]; c27 = p[131]; c28 = e[0]; c29 = p[62]; c30 = p[63]; c31 = e[36]
+    c32 = p[65]; c33 = p[14]; c34 = p[114]; c35 = p[15]; c36 = p[18]; c37 = p[19]; c38 = p[127]
+    c39 = p[128]; c40 = p[22]; c41 = p[23]; c42 = p[115]; c43 = p[24]; c44 = p[31]; c45 = p[118]
+    c46 = p[32]; c47 = p[30]; c48 = p[29]; c49 = p[33]; c50 = e[48]; c51 = p[20]; c52 = p[q + 0]; c53 = p[5]
+    c54 = p[10]; c55 = p[16]; c56 = p[q + 5]; c57 = p[52]; c58 = p[53]; c59 = p[q + 7]; c60 = p[132]
+    c61 = p[129]; c62 = p[q + 1]; c63 = p[9]; c64 = p[11]; c65 = p[50]; c66 = y[0]; c67 = p[51]; c68 = p[21]
+    c69 = p[12]; c70 = p[47]; c71 = p[48]; c72 = p[q + 2]; c73 = p[70]; c74 = p[69]; c75 = p[133]
+    c76 = p[57]; c77 = p[1]; c78 = p[68]
     for k in range(8):
-        capacity = e[168 + k]; inside = 1 / (1 + c0 * e[132 + k] / (1 + e[108 + k] / c1))
-        takeover = bypass / (1 + e[84 + k] + e[96 + k]); hypoxia = hill2(tumour, capacity + c2)
-        spare = hill4(capacity, c3 * tumour + c2); drug = e[108 + k] * inside
-        ferroptosis = c4 * hill4(e[120 + k] * inside, 1 + c5); rescue = c6 * takeover; hif = hypoxia * (1 + c7)
+        capacity = e[168 + k]; takeover = bypass / (1 + e[84 + k] + e[96 + k])
+        inside = 1 / (1 + c0 * e[132 + k] / (1 + e[108 + k] / c1)); hypoxia = hill2(tumour, capacity + c2)
+        spare = hill4(capacity, c3 * tumour + c2); rescue = c4 * takeover; drug = e[108 + k] * inside
+        ferroptosis = c5 * hill4(e[120 + k] * inside, 1 + c6); hif = hypoxia * (1 + c7)
         treg_target = c8 * (1 + c9) * tumour * (1 + c10 * hypoxia)
         myeloid_target = c11 * (1 + c12) * c13 * tumour * (1 + c14 * hypoxia)
         hypoxic_death = c15 * hypoxia * (1 - c16 * upr) / (1 + c7); pressure = saturate(drug, 1)
@@ -257,29 +255,28 @@ def lesion_day(y, b, p, q, e, out, o):
         gain_escaped = to_tolerant * escaped - from_tolerant * both
         wound = saturate(apoptosis + ferroptosis + er_death + addicted, c52)
         loss_any = c53 + hypoxic_death + ferroptosis + er_death + addicted
-        vessel_signal = c54 + vegf_signal + c55 * bypass / (1 + e[72 + k]) + c56
-        pace = c57 + (c58 - c57) * saturate(vegf_signal, c59)
-        door = saturate(capacity, c60 * tumour + c2) / (1 + c61 * vegf_signal) / (1 + c62)
-        growth = c52 * (1 - hypoxia) * (1 + c63 * c28) * (1 + c64 * (spare + wound))
+        vessel_signal = c54 + vegf_signal + c55 * takeover / (1 + e[72 + k]) + c56
+        door = saturate(capacity, c57 * tumour + c2) / (1 + c58 * vegf_signal) / (1 + c59)
+        growth = c52 * (1 - hypoxia) * (1 + c60 * c28) * (1 + c61 * (spare + wound))
         loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
         loss_both = (loss_any + apoptosis * (1 - c51) + nk_kill) * both
-        vessel_target = c65 * tumour * sqrt(vessel_signal / c66) * sqrt(c67 / (c67 + whole_volume))
-        recruited = c68 * c69 * saturate(tumour, c70) * door
+        vessel_target = c62 * tumour * sqrt(vessel_signal / c63) * sqrt(c64 / (c64 + whole_volume))
+        recruited = c65 * c66 * saturate(tumour, c67) * door
         birth_sensitive = growth * (1 - stasis) * sensitive
-        birth_tolerant = growth * (1 - stasis_tolerant) * (1 - c71) * tolerant
+        birth_tolerant = growth * (1 - stasis_tolerant) * (1 - c68) * tolerant
         birth_escaped = growth * (1 - stasis) * escaped
-        birth_both = growth * (1 - stasis_tolerant) * (1 - c71) * both
-        capacity_net = pace * (vessel_target - capacity)
+        birth_both = growth * (1 - stasis_tolerant) * (1 - c68) * both
+        capacity_net = c69 * (vessel_target - capacity)
         birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both
         able = (1 - brake) / (1 + lactate)
-        cd8_kill = c72 * effector / (effector + c73 * tumour + c2) * able * treg_room * myeloid_room
-        expansion = c74 * effector * able / (1 + lactate) * seen * crowd * hunger
-        oedema_net = c75 * (c76 * (1 + c77) * effector * able - oedema)
+        cd8_kill = c70 * effector / (effector + c71 * tumour + c2) * able * treg_room * myeloid_room
+        expansion = c72 * effector * able / (1 + lactate) * seen * crowd * hunger
+        oedema_net = c73 * (c74 * (1 + c75) * effector * able - oedema)
         loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
         loss_tolerant = (loss_any + apoptosis * (1 - c51) + cd8_kill) * tolerant
-        effector_net = recruited + expansion - exhaustion - c78 * effector
-        loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = c79 * loss - c80 * debris
-        tumour_growth = c79 * (birth - loss)
+        effector_net = recruited + expansion - exhaustion - c76 * effector
+        loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both; debris_net = c77 * loss - c78 * debris
+        tumour_growth = c77 * (birth - loss)
         e[252 + k] = e[420 + k] * (birth_sensitive - loss_sensitive - gain_sensitive - escape_sensitive)
         e[264 + k] = e[420 + k] * (birth_tolerant - loss_tolerant + gain_sensitive - escape_tolerant)
         e[276 + k] = e[420 + k] * (birth_escaped - loss_escaped - gain_escaped + escape_sensitive)
@@ -302,12 +299,12 @@ def lesion_day(y, b, p, q, e, out, o):
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def patient_day(y, p, e, out):
     blood_effector = y[0]; stem_memory = y[1]; myeloid_tone = y[2]; afp = y[3]; liver = y[4]
-    micromets = y[5]; unblocked = (1 - e[0]) * (1 - e[12]); new_hazard = p[103] * (1 + p[132]) * micromets
-    c0 = p[74]; c1 = p[84]; c2 = p[85]; c3 = p[86]; c4 = p[100]; c5 = p[132]; c6 = p[75]; c7 = p[76]
-    c8 = e[24]; c9 = p[136]; c10 = p[78]; c11 = p[79]; c12 = p[80]; c13 = p[81]; c14 = p[104]; c15 = p[105]
-    c16 = p[106]; c17 = p[107]; c18 = p[77]; c19 = p[83]; c20 = p[82]; c21 = p[87]; c22 = p[89]; c23 = p[90]
-    c24 = p[93]; c25 = p[94]; c26 = p[95]; c27 = p[96]; c28 = p[97]; c29 = p[101]; c30 = p[102]
-    c31 = p[108]; c32 = p[109]
+    micromets = y[5]; unblocked = (1 - e[0]) * (1 - e[12]); new_hazard = p[101] * (1 + p[130]) * micromets
+    c0 = p[72]; c1 = p[82]; c2 = p[83]; c3 = p[84]; c4 = p[98]; c5 = p[130]; c6 = p[73]; c7 = p[74]
+    c8 = e[24]; c9 = p[134]; c10 = p[76]; c11 = p[77]; c12 = p[78]; c13 = p[79]; c14 = p[102]; c15 = p[103]
+    c16 = p[104]; c17 = p[105]; c18 = p[75]; c19 = p[81]; c20 = p[80]; c21 = p[85]; c22 = p[87]; c23 = p[88]
+    c24 = p[91]; c25 = p[92]; c26 = p[93]; c27 = p[94]; c28 = p[95]; c29 = p[99]; c30 = p[100]; c31 = p[106]
+    c32 = p[107]
     for k in range(8):
         stimulus = saturate(e[204 + k], c0); tone_target = c1 * (1 + c2 * saturate(e[180 + k], c3))
         seeding = c4 * (1 + c5) * e[192 + k]; relative_growth = e[240 + k] / (e[228 + k] + 1)
@@ -337,76 +334,75 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
     if many:
         tumour = sensitive + tolerant + escaped + both
         whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-        suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
+        suppressed = myeloid / (myeloid + p[45] * tumour + p[0])
         hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
-        vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
-        c0 = e[48]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
-        c8 = p[9]; c9 = p[11]
+        vegf = 1 + p[7] * hif + p[8] * (1 + p[112]) * suppressed
+        c0 = e[48]; c1 = p[10]; c2 = p[16]; c3 = p[q + 5]; c4 = p[q + 1]; c5 = p[9]; c6 = p[11]; c7 = p[12]
         for k in range(8):
-            vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
-            vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[72 + k]) + c3
-            pace_k = c4 + (c5 - c4) * saturate(vegf_signal_k, c6)
-            vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
-            capacity_net_k = pace_k * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
+            takeover_k = bypass / (1 + e[84 + k] + e[96 + k]); vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
+            vessel_signal_k = c1 + vegf_signal_k + c2 * takeover_k / (1 + e[72 + k]) + c3
+            vessel_target_k = c4 * tumour * sqrt(vessel_signal_k / c5) * sqrt(c6 / (c6 + whole_volume))
+            capacity_net_k = c7 * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
         for j in range(8):
             capacity += e[432 + 12 * j + 8] * e[156 + j]
         capacity = max(capacity, 0.0)
     k = 8
     tumour = sensitive + tolerant + escaped + both; shown = sensitive + tolerant
-    inside = 1 / (1 + p[115] * e[132 + k] / (1 + e[108 + k] / p[15]))
-    takeover = bypass / (1 + e[84 + k] + e[96 + k]); apparent = p[42] / ((1 - e[0]) * (1 - e[12]))
-    base_sum = p[40] + p[41] + p[42]; treg_room = effector / (effector + p[46] * treg + p[0])
+    takeover = bypass / (1 + e[84 + k] + e[96 + k])
+    inside = 1 / (1 + p[113] * e[132 + k] / (1 + e[108 + k] / p[13]))
+    apparent = p[40] / ((1 - e[0]) * (1 - e[12])); base_sum = p[38] + p[39] + p[40]
+    treg_room = effector / (effector + p[44] * treg + p[0])
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
-    interferon = effector / (effector + p[37] * tumour + p[0])
-    crowd = 1 / (1 + ((effector + exhausted) / (p[56] * tumour + p[0])) ** 2)
-    hunger = 1 / (1 + p[123] * tumour / (tumour + p[57])); spare = hill4(capacity, p[69] * tumour + p[0])
-    enhancing = hill4(capacity, p[73] * tumour + p[0]); cells_ml = p[1] * tumour
-    seen = shown / (tumour + p[0]); drug = e[108 + k] * inside
-    ferroptosis = p[29] * hill4(e[120 + k] * inside, 1 + p[119]); rescue = p[19] * takeover
-    bound_base = 2 * p[40] * p[41] / (base_sum + sqrt(base_sum ** 2 - 4 * p[40] * p[41]))
+    hypoxia = hill2(tumour, capacity + p[0]); suppressed = myeloid / (myeloid + p[45] * tumour + p[0])
+    interferon = effector / (effector + p[35] * tumour + p[0])
+    crowd = 1 / (1 + ((effector + exhausted) / (p[54] * tumour + p[0])) ** 2)
+    hunger = 1 / (1 + p[121] * tumour / (tumour + p[55])); spare = hill4(capacity, p[67] * tumour + p[0])
+    enhancing = hill4(capacity, p[71] * tumour + p[0]); cells_ml = p[1] * tumour
+    seen = shown / (tumour + p[0]); rescue = p[17] * takeover; drug = e[108 + k] * inside
+    ferroptosis = p[27] * hill4(e[120 + k] * inside, 1 + p[117])
+    bound_base = 2 * p[38] * p[39] / (base_sum + sqrt(base_sum ** 2 - 4 * p[38] * p[39]))
     whole_mm = p[4] * whole_volume ** (1 / 3); hif = hypoxia * (1 + p[q + 6])
-    treg_target = p[61] * (1 + p[126]) * tumour * (1 + p[63] * hypoxia)
-    myeloid_target = p[66] * (1 + p[127]) * y[2] * tumour * (1 + p[68] * hypoxia)
-    hypoxic_death = p[6] * hypoxia * (1 - p[36] * upr) / (1 + p[q + 6])
-    myeloid_room = 1 - p[48] * suppressed; pdl1 = 1 + (p[38] - 1) * interferon + p[121]
+    treg_target = p[59] * (1 + p[124]) * tumour * (1 + p[61] * hypoxia)
+    myeloid_target = p[64] * (1 + p[125]) * y[2] * tumour * (1 + p[66] * hypoxia)
+    hypoxic_death = p[6] * hypoxia * (1 - p[34] * upr) / (1 + p[q + 6])
+    myeloid_room = 1 - p[46] * suppressed; pdl1 = 1 + (p[36] - 1) * interferon + p[119]
     viable_share = enhancing * (whole_volume - debris - oedema) / (whole_volume + p[0])
     pressure = saturate(drug, 1)
-    apoptosis = p[28] * hill2(drug, 1 + p[118]) * (1 - p[27] * autophagy) / (1 + p[q + 6] * hypoxia)
-    er_load = p[30] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
-    lactate = p[45] * hif + p[122]
-    treg_net = p[62] * (treg_target - treg) + p[133] * e[0] * treg / (1 + treg / (p[64] * tumour + p[0])) - p[65] * e[36] * treg
-    myeloid_net = p[67] * (myeloid_target - myeloid); nk_kill = p[51] * myeloid_room / (1 + p[124])
-    ligands = p[41] * pdl1; rim_mm = whole_mm * sqrt(1 - (1 - viable_share) ** (2 / 3))
+    apoptosis = p[26] * hill2(drug, 1 + p[116]) * (1 - p[25] * autophagy) / (1 + p[q + 6] * hypoxia)
+    er_load = p[28] * drug + hypoxia; vegf = 1 + p[7] * hif + p[8] * (1 + p[112]) * suppressed
+    lactate = p[43] * hif + p[120]
+    treg_net = p[60] * (treg_target - treg) + p[131] * e[0] * treg / (1 + treg / (p[62] * tumour + p[0])) - p[63] * e[36] * treg
+    myeloid_net = p[65] * (myeloid_target - myeloid); nk_kill = p[49] * myeloid_room / (1 + p[122])
+    ligands = p[39] * pdl1; rim_mm = whole_mm * sqrt(1 - (1 - viable_share) ** (2 / 3))
     side_mm = whole_mm * viable_share ** (1 / 3)
-    addicted = p[20] * bypass * saturate(e[84 + k] + e[96 + k], 1) * pressure
-    stasis = p[21] * pressure * (1 - rescue); er_death = p[32] * hill4(er_load, p[31] * (1 + p[35] * upr))
-    vegf_signal = vegf * (1 - e[48]) / (1 + e[60 + k]); bound_sum = p[40] + ligands + apparent
-    viable_mm = p[q + 3] * rim_mm + (1 - p[q + 3]) * side_mm; stasis_tolerant = stasis * (1 - p[22])
+    addicted = p[18] * bypass * saturate(e[84 + k] + e[96 + k], 1) * pressure
+    stasis = p[19] * pressure * (1 - rescue); er_death = p[30] * hill4(er_load, p[29] * (1 + p[33] * upr))
+    vegf_signal = vegf * (1 - e[48]) / (1 + e[60 + k]); bound_sum = p[38] + ligands + apparent
+    viable_mm = p[q + 3] * rim_mm + (1 - p[q + 3]) * side_mm; stasis_tolerant = stasis * (1 - p[20])
     wound = saturate(apoptosis + ferroptosis + er_death + addicted, p[q + 0])
     loss_any = p[5] + hypoxic_death + ferroptosis + er_death + addicted
-    door = saturate(capacity, p[54] * tumour + p[0]) / (1 + p[55] * vegf_signal) / (1 + p[q + 7])
-    held = 2 * p[40] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[40] * ligands))
-    growth = p[q + 0] * (1 - hypoxia) * (1 + p[134] * e[0]) * (1 + p[131] * (spare + wound))
+    door = saturate(capacity, p[52] * tumour + p[0]) / (1 + p[53] * vegf_signal) / (1 + p[q + 7])
+    held = 2 * p[38] * ligands / (bound_sum + sqrt(bound_sum ** 2 - 4 * p[38] * ligands))
+    growth = p[q + 0] * (1 - hypoxia) * (1 + p[132] * e[0]) * (1 + p[129] * (spare + wound))
     loss_escaped = (loss_any + apoptosis + nk_kill) * escaped
-    loss_both = (loss_any + apoptosis * (1 - p[22]) + nk_kill) * both
-    recruited = p[52] * y[0] * saturate(tumour, p[53]) * door; pd1_left = (p[40] - held) * (1 - e[0])
+    loss_both = (loss_any + apoptosis * (1 - p[20]) + nk_kill) * both
+    recruited = p[50] * y[0] * saturate(tumour, p[51]) * door; pd1_left = (p[38] - held) * (1 - e[0])
     birth_sensitive = growth * (1 - stasis) * sensitive
-    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[23]) * tolerant
+    birth_tolerant = growth * (1 - stasis_tolerant) * (1 - p[21]) * tolerant
     birth_escaped = growth * (1 - stasis) * escaped
-    birth_both = growth * (1 - stasis_tolerant) * (1 - p[23]) * both
-    ligand = (held + p[41] * p[39] * pd1_left / (pd1_left + p[43])) / bound_base
-    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both; brake = hill2(ligand, p[44])
-    able = (1 - brake) / (1 + lactate); exhaustion = (p[58] * brake + p[125]) * effector * seen
-    cd8_kill = p[49] * effector / (effector + p[50] * tumour + p[0]) * able * treg_room * myeloid_room
+    birth_both = growth * (1 - stasis_tolerant) * (1 - p[21]) * both
+    ligand = (held + p[39] * p[37] * pd1_left / (pd1_left + p[41])) / bound_base
+    birth = birth_sensitive + birth_tolerant + birth_escaped + birth_both; brake = hill2(ligand, p[42])
+    able = (1 - brake) / (1 + lactate); exhaustion = (p[56] * brake + p[123]) * effector * seen
+    cd8_kill = p[47] * effector / (effector + p[48] * tumour + p[0]) * able * treg_room * myeloid_room
     expansion = p[q + 2] * effector * able / (1 + lactate) * seen * crowd * hunger
-    oedema_net = p[72] * (p[71] * (1 + p[135]) * effector * able - oedema)
-    exhausted_net = exhaustion - p[60] * exhausted
+    oedema_net = p[70] * (p[69] * (1 + p[133]) * effector * able - oedema)
+    exhausted_net = exhaustion - p[58] * exhausted
     loss_sensitive = (loss_any + apoptosis + cd8_kill) * sensitive
-    loss_tolerant = (loss_any + apoptosis * (1 - p[22]) + cd8_kill) * tolerant
-    effector_net = recruited + expansion - exhaustion - p[59] * effector
+    loss_tolerant = (loss_any + apoptosis * (1 - p[20]) + cd8_kill) * tolerant
+    effector_net = recruited + expansion - exhaustion - p[57] * effector
     loss = loss_sensitive + loss_tolerant + loss_escaped + loss_both
-    debris_net = p[1] * loss - p[70] * debris; tumour_growth = p[1] * (birth - loss)
+    debris_net = p[1] * loss - p[68] * debris; tumour_growth = p[1] * (birth - loss)
     other_growth = p[2] * (effector_net + exhausted_net + treg_net) + p[3] * myeloid_net + debris_net + oedema_net
     tumour_share = tumour_growth / (abs(tumour_growth) + abs(other_growth) + p[0])
     e[180 + k] += whole_volume; e[192 + k] += tumour; e[204 + k] += loss; e[216 + k] += recruited
@@ -418,9 +414,9 @@ def lesion_outputs(y, b, p, q, e, many, out, o):
 def patient_outputs(y, p, e, out):
     myeloid_tone = y[2]; liver = y[4]; micromets = y[5]
     k = 8
-    nlr = p[88] * myeloid_tone; dcp = p[91] * e[192 + k] / p[92]; albi = p[98] + p[99] * (1 - liver)
-    new_hazard = p[103] * (1 + p[132]) * micromets; relative_growth = e[240 + k] / (e[228 + k] + 1)
-    death_hazard = p[104] * (1 + e[228 + k] / p[105]) * exp(p[106] * relative_growth) / (liver ** 2 + p[107])
+    nlr = p[86] * myeloid_tone; dcp = p[89] * e[192 + k] / p[90]; albi = p[96] + p[97] * (1 - liver)
+    new_hazard = p[101] * (1 + p[130]) * micromets; relative_growth = e[240 + k] / (e[228 + k] + 1)
+    death_hazard = p[102] * (1 + e[228 + k] / p[103]) * exp(p[104] * relative_growth) / (liver ** 2 + p[105])
     out[0] = e[180 + k]; out[1] = e[192 + k]; out[2] = dcp; out[3] = nlr; out[4] = albi; out[5] = new_hazard
     out[6] = death_hazard
 
@@ -431,17 +427,15 @@ def lesion_swing(y, b, p, q, e):
     myeloid = y[b + 10]; bypass = y[b + 13]
     tumour = sensitive + tolerant + escaped + both
     whole_volume = p[1] * tumour + p[2] * (effector + exhausted + treg) + p[3] * myeloid + debris + oedema
-    suppressed = myeloid / (myeloid + p[47] * tumour + p[0])
+    suppressed = myeloid / (myeloid + p[45] * tumour + p[0])
     hypoxia = hill2(tumour, capacity + p[0]); hif = hypoxia * (1 + p[q + 6])
-    vegf = 1 + p[7] * hif + p[8] * (1 + p[114]) * suppressed
-    c0 = e[48]; c1 = p[10]; c2 = p[18]; c3 = p[q + 5]; c4 = p[14]; c5 = p[12]; c6 = p[13]; c7 = p[q + 1]
-    c8 = p[9]; c9 = p[11]
+    vegf = 1 + p[7] * hif + p[8] * (1 + p[112]) * suppressed
+    c0 = e[48]; c1 = p[10]; c2 = p[16]; c3 = p[q + 5]; c4 = p[q + 1]; c5 = p[9]; c6 = p[11]; c7 = p[12]
     for k in range(8):
-        vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
-        vessel_signal_k = c1 + vegf_signal_k + c2 * bypass / (1 + e[72 + k]) + c3
-        pace_k = c4 + (c5 - c4) * saturate(vegf_signal_k, c6)
-        vessel_target_k = c7 * tumour * sqrt(vessel_signal_k / c8) * sqrt(c9 / (c9 + whole_volume))
-        capacity_net_k = pace_k * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
+        takeover_k = bypass / (1 + e[84 + k] + e[96 + k]); vegf_signal_k = vegf * (1 - c0) / (1 + e[60 + k])
+        vessel_signal_k = c1 + vegf_signal_k + c2 * takeover_k / (1 + e[72 + k]) + c3
+        vessel_target_k = c4 * tumour * sqrt(vessel_signal_k / c5) * sqrt(c6 / (c6 + whole_volume))
+        capacity_net_k = c7 * (vessel_target_k - capacity); e[156 + k] = capacity_net_k
     moved = 0.0
     for j in range(8):
         moved += e[432 + 12 * j + 8] * e[156 + j]
@@ -449,11 +443,11 @@ def lesion_swing(y, b, p, q, e):
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)
 def lesion_events(p, q):
-    new_cells = (p[110] / p[4]) ** 3 / p[1]
+    new_cells = (p[108] / p[4]) ** 3 / p[1]
     kept_tace = 1 - p[q + 4]
-    kept_vessels = 1 - p[111]
-    kept_ablation = p[112]
-    kept_resection = p[113]
+    kept_vessels = 1 - p[109]
+    kept_ablation = p[110]
+    kept_resection = p[111]
     return new_cells, kept_tace, kept_vessels, kept_ablation, kept_resection
 
 @njit(cache=True, error_model='numpy', fastmath=FAST)

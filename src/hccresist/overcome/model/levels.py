@@ -28,7 +28,7 @@ KINETICS: Final = (
     "km",
 )
 """Kinetic parameters in the order in which the kernel takes them (units: `pk.Kinetics`)."""
-STAMP: Final = "29296dabe7d12e37"
+STAMP: Final = "e730e923be87a80f"
 """Digest of what is compiled into this module, written by `generate`; see `integrate.STAMP`."""
 SLOTS: Final = 18
 """Numbers that a drug needs in the working array."""

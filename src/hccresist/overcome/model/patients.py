@@ -5,6 +5,7 @@ Numba is loaded only when a patient is run.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -217,7 +218,8 @@ def start_state(
     """Find the states of an untreated patient whose lesions have the given whole diameters.
 
     The make-up of a growing lesion (vessels, infiltrate, dead tissue) is found by growing it untreated
-    and scaling it back to its size, until it no longer changes; cumulative hazards start at zero.
+    and scaling it back to its size, until it no longer changes. Memory lasts too long for that: it is taken
+    to where it leads at this size. Cumulative hazards start at zero.
 
     Parameters
     ----------
@@ -234,6 +236,8 @@ def start_state(
     state = _guess(model, params, volumes)
     size, step = len(model.patient.states), len(model.lesion.states)
     quiet = _without_change(model, params)
+    known = dict(zip(model.names("patient"), params, strict=False))
+    memory = model.patient.states.index("stem_memory")
     for _ in range(_ROUNDS):
         run = run_patient(state, quiet, [0.0, _ROUND_DAYS])
         state = run.path[-1].copy()
@@ -241,6 +245,7 @@ def start_state(
             now = float(run.output("whole_volume", lesion=i)[-1])
             extensive = slice(size + i * step, size + i * step + model.lesion.states.index("autophagy"))
             state[extensive] *= volume / now
+        state[memory] += _still_gained(state, quiet, memory, known["memory_death"])
     for i in range(len(volumes)):
         cells = state[size + i * step]
         shares = np.array([(1 - tolerant) * (1 - escaped), tolerant * (1 - escaped)])
@@ -249,6 +254,12 @@ def start_state(
     for name in ("hazard_new", "hazard_death", "hazard_dropout"):
         state[model.patient.states.index(name)] = 0.0
     return state
+
+
+def _still_gained(state: Array, params: Array, place: int, loss: float) -> float:
+    """Find what a state lost at one rate (1/day) gains until gain and loss are equal, from its first day."""
+    day = run_patient(state, params, [0.0, 1.0]).path[:, place]
+    return float(day[1] - day[0]) / -math.expm1(-loss)
 
 
 def _without_change(model: Model, params: Array) -> Array:
