@@ -148,9 +148,9 @@ def calibrate(
             outputs = np.zeros((0, len(given))) if rows is None else make_outputs(work, rows, count)
             return Calibration(finished, step.members, outputs, given, step.number)
         learnt = learn_part(work, step.members, fill(make_outputs(work, rows, count)))
-        last = step.number + 1 == ROUNDS
         number = step.number + 1
-        drawn = draw(learnt, members=members if last else 2 * members, number=number, seed=seed)
+        sets = members if number == ROUNDS else 2 * members
+        drawn = draw(learnt, members=sets, number=number, seed=seed)
         step = _write_step(out, Step(drawn, number / ROUNDS, number))
 
 
