@@ -47,6 +47,8 @@ import numpy as np
 import polars as pl
 from make_demo_omics import write_omics
 
+from hccresist.overcome.reading import shape_readings
+
 HERE = Path(__file__).resolve().parent
 TRIAL = HERE / "demo_trial.toml"
 STORE = HERE / "results" / "demo_simulation"
@@ -55,8 +57,6 @@ FOLDER = DATA / "demo"
 TRUTH = DATA / "demo_truth.csv"
 
 READERS = ("central", "investigator")
-READING_SD = 0.061
-"""Of the second reader, as of the first (`scans.READING_SD`, Yoon 2016)."""
 UNSTABLE_DAYS = 60
 RIM_MM = 3.0
 """Enhancing part below which readers write none: a slice."""
@@ -341,7 +341,7 @@ class Clinic:
         if reader == "investigator":
             return self.own["lesions"]
         true = self.own["true"]
-        factor = np.exp(READING_SD * self.rng.normal(size=(true.height, 2)))
+        factor = shape_readings(self.rng.random((true.height, 2)))
         whole = (pl.col("longest_mm") * pl.Series(factor[:, 0])).round(1)
         viable = (pl.col("viable_mm") * pl.Series(factor[:, 1])).round(1)
         present = pl.col("viable_mm").is_not_null()

@@ -38,7 +38,7 @@ from hccresist.overcome.emergence import (
 )
 from hccresist.overcome.engine import Result
 from hccresist.overcome.population import MOST_LESIONS, SLOTS
-from hccresist.overcome.scans import READING_SD
+from hccresist.overcome.reading import READING_SD
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "explanation" / "simulated-patterns.md"
@@ -342,7 +342,7 @@ def tell_chance_words() -> str:
     truth = max(find("placebo").count(name)[0] for name in shares)
     return (
         f"Untreated patients of the model never change their growth abruptly: read without error, at most {truth} of them meet any definition. Read with the error of "
-        f"one reading of one lesion (standard deviation {READING_SD:g} of the logarithm), {show(shares[high])} meet `{high}` and {show(shares[low])} meet `{low}`. That is chance: "
+        f"one reading of one lesion (standard deviation {READING_SD:g} of the logarithm, Student's t), {show(shares[high])} meet `{high}` and {show(shares[low])} meet `{low}`. That is chance: "
         "two short stretches of growth are divided by each other, and a small first one makes any ratio. Definitions that ask for a ratio alone suffer most; those that "
         "also ask for a rise in points or for progression suffer least. What is above chance is the difference between columns two and three or two and five of the table, not the rate itself."
     )

@@ -19,7 +19,7 @@ from hccresist.outcomes.survival import MONTH, summarise_survival
 from hccresist.overcome import trial as module
 from hccresist.overcome.engine import Job, run_population, settle
 from hccresist.overcome.population import draw_population
-from hccresist.overcome.rng import Purpose, draw_normal
+from hccresist.overcome.reading import draw_readings
 from hccresist.overcome.scans import make_tables
 from hccresist.overcome.trial import make_run, run_trial, simulate_replicates
 from hccresist.overcome.trial_endpoints import TABLE, predict
@@ -282,11 +282,11 @@ def test_reading_puts_the_error_of_a_lesion_and_scan_on_the_true_diameter() -> N
     result = run_population(job, people)
     true = make_tables(result, job, scans=job.visits, error=False)["lesions"]
     read = read_diameters(true, result, job, sd=0.2)
-    z = draw_normal(people.numbers, Purpose.MEASUREMENT, np.arange(3 * 8 * 2), seed=2).reshape(4, 3, 8, 2)
+    drawn = draw_readings(people.numbers, np.arange(3 * 8 * 2), seed=2, sd=0.2).reshape(4, 3, 8, 2)
     for before, after in zip(true.iter_rows(named=True), read.iter_rows(named=True), strict=True):
         who = int(before["patient_id"][1:]) - 30
         visit = 0 if before["day"] < 0 else [0.0, 56.0].index(before["day"]) + 1
-        factor = np.exp(0.2 * z[who, visit, int(before["lesion_id"][1:]) - 1])
+        factor = drawn[who, visit, int(before["lesion_id"][1:]) - 1]
         if before["longest_mm"] is None:
             assert after["longest_mm"] is None
         else:

@@ -38,7 +38,7 @@ Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Report = Callable[[int, int], None]
 
-MEMBERS, PATIENTS, DESIGN = 48, 64, 256
+MEMBERS, PATIENTS, DESIGN = 48, 64, 384
 """Members of the ensemble, patients an arm, and parameter sets that are drawn from the prior."""
 ROUNDS: Final = 2
 """Rounds in which the data are taken in, equal parts in each; those after the first have twice as many sets

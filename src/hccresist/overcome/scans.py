@@ -19,7 +19,7 @@ from hccresist.overcome.engine import Job, Result
 from hccresist.overcome.model.parameters import read_model
 from hccresist.overcome.plan import Given
 from hccresist.overcome.population import SLOTS
-from hccresist.overcome.rng import Purpose, draw_normal
+from hccresist.overcome.reading import draw_readings
 from hccresist.study.columns import declared_columns
 
 Array = NDArray[np.float64]
@@ -34,9 +34,6 @@ NOT_ENHANCING_MM: Final = 1.0
 """Viable diameter below which no enhancement is seen."""
 UNEQUIVOCAL: Final = 1.4
 """Growth of a non-target lesion over its smallest diameter that is called unequivocal (assumption)."""
-READING_SD: Final = 0.061
-"""Standard deviation of the logarithm of one reading of one lesion (Yoon 2016,
-doi:10.1016/j.ejca.2015.10.014; `data/measurement_error.csv`)."""
 READER: Final = "central"
 SLICE_MM: Final = 5.0
 TABLES: Final = ("patients", "treatments", "procedures", "visits", "lesions", "labs", "survival")
@@ -212,11 +209,6 @@ def find_sites(result: Result) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     return organ, role
 
 
-def _read(values: Array, z: Array, *, error: bool) -> Array:
-    """Diameters as read: with error, to a tenth of a millimetre."""
-    return np.round(values * np.exp(READING_SD * z), 1) if error else np.round(values, 1)
-
-
 def _lesions(
     result: Result,
     names: pl.Series,
@@ -228,11 +220,10 @@ def _lesions(
 ) -> pl.DataFrame:
     """Lesions on the scans."""
     people, order = result.population, names.arg_sort().to_numpy()
-    z = np.zeros((len(names), SLOTS, len(kept), 2))
+    factor = np.ones((len(names), SLOTS, len(kept), 2))
     if error:
-        which = np.arange(len(job.visits) * SLOTS * 2)
-        drawn = draw_normal(people.numbers, Purpose.MEASUREMENT, which, seed=job.seed)
-        z = drawn.reshape(len(names), len(job.visits), SLOTS, 2)[:, kept].swapaxes(1, 2)
+        drawn = draw_readings(people.numbers, np.arange(len(job.visits) * SLOTS * 2), seed=job.seed)
+        factor = drawn.reshape(len(names), len(job.visits), SLOTS, 2)[:, kept].swapaxes(1, 2)
     true, viable = (
         np.stack([result.output(name, slot=slot)[:, kept] for slot in range(SLOTS)], axis=1)
         for name in ("whole_mm", "viable_mm")
@@ -254,8 +245,8 @@ def _lesions(
             "state": pl.Series(_STATES, dtype=_code("lesions", "state")).gather(
                 _find_states(true, role)[who, slot, when]
             ),
-            "whole": _read(true, z[..., 0], error=error)[who, slot, when],
-            "viable": _read(viable, z[..., 1], error=error)[who, slot, when],
+            "whole": np.round(true * factor[..., 0], 1)[who, slot, when],
+            "viable": np.round(viable * factor[..., 1], 1)[who, slot, when],
         }
     )
     return _show_sizes(rows)

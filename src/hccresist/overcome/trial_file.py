@@ -43,7 +43,7 @@ from hccresist.outcomes.published import fold_drug
 from hccresist.overcome.dosing import find_regimen
 from hccresist.overcome.plan import KINDS
 from hccresist.overcome.population import AETIOLOGIES, find_handle_values
-from hccresist.overcome.scans import READING_SD
+from hccresist.overcome.reading import READING_SD
 from hccresist.overcome.trial_endpoints import ENDPOINTS
 from hccresist.overcome.trial_spec import (
     CRITERIA,

@@ -21,7 +21,8 @@ from hccresist.overcome.dosing import find_regimen, split_values
 from hccresist.overcome.engine import Checkpoint, Job, Result, run_population
 from hccresist.overcome.model.arrays import Patients, Plan, Seen
 from hccresist.overcome.population import SLOTS, Population
-from hccresist.overcome.rng import Purpose, draw_normal, draw_uniform, index_of
+from hccresist.overcome.reading import draw_readings
+from hccresist.overcome.rng import Purpose, draw_uniform, index_of
 from hccresist.overcome.scans import (
     NOT_ENHANCING_MM,
     TABLES,
@@ -384,7 +385,7 @@ def read_diameters(lesions: pl.DataFrame, result: Result, job: Job, *, sd: float
     visit = np.where(day < 0, 0, np.searchsorted(np.array(job.visits), day - 1e-6))
     slot = lesions["lesion_id"].str.slice(1).cast(pl.Int64).to_numpy() - 1
     which = ((visit * SLOTS + slot) * 2)[:, None] + np.arange(2)
-    factor = np.exp(sd * draw_normal(numbers[row], Purpose.MEASUREMENT, which, seed=job.seed))
+    factor = draw_readings(numbers[row], which, seed=job.seed, sd=sd)
     whole = (pl.col("longest_mm") * pl.Series(factor[:, 0])).round(1)
     viable = (pl.col("viable_mm") * pl.Series(factor[:, 1])).round(1)
     shown = pl.when(viable < NOT_ENHANCING_MM).then(0.0).otherwise(pl.min_horizontal(viable, whole))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hccresist.errors import ConfigError
-from hccresist.overcome.scans import READING_SD
+from hccresist.overcome.reading import READING_SD
 
 PROGRESSION: Final = "progression"
 """Start of a drug that is given once progression was seen."""
@@ -234,7 +234,7 @@ class Spec:
     mixed
         Whether other handles are on in some patients.
     reading_sd
-        Standard deviation of the logarithm of a diameter as read.
+        Standard deviation of the logarithm of a diameter as read; its shape is of `reading`.
     assessor
         Word for who reads, as it stands in the tables.
     confirmed

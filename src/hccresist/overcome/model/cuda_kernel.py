@@ -15,7 +15,7 @@ from numba import cuda, from_dtype, typeof, types
 from hccresist.overcome.model.arrays import Patients, Plan, Room, Seen
 from hccresist.overcome.model.ensemble import run_one
 
-STAMP: Final = "d0216dbe3ce5a3da"
+STAMP: Final = "44f340ba54db2085"
 """Digest of the modules that are compiled into this one, written by `generate`; see `integrate.STAMP`."""
 
 

@@ -1,7 +1,8 @@
 """Untreated patients at given lesion sizes, compiled: the make-up of a growing lesion before day zero.
 
 The make-up (vessels, infiltrate, dead tissue) is found by growing the lesions untreated and scaling them back
-to their sizes until it no longer changes; memory is taken to where it leads at these sizes.
+to their sizes until it no longer changes; what is slower than that (memory, liver reserve, dead tissue) is
+taken to its balance at these sizes.
 
 This module imports Numba; import it only where patients are run.
 """
