@@ -77,7 +77,7 @@ def run_ours(people, state, *, mode: str, threads: int) -> tuple[float, object]:
         DRUGS,
         patients=people.numbers,
         weight_kg=people.weight_kg,
-        visits=find_days(VISITS, people),
+        visits=find_days(Job(DRUGS, VISITS, until=DAYS), people),
         until=DAYS,
         mode=mode,
         seed=7,

@@ -219,7 +219,14 @@ def _conduct(trial: str, arms: Sequence[dict[str, Any]], fact: dict[str, str]) -
         "",
         "[assessor]",
         f'name = "{codes[0] if codes else fact["assessor"]}"',
+        *(['progression = "mrecist"'] if _progresses_by(rows) == {"mRECIST"} else []),
     ]
+
+
+def _progresses_by(rows: pl.DataFrame) -> set[str]:
+    """Criteria of the progression that a trial prints: by the one that is alone, treatment ended."""
+    wanted = pl.col("endpoint").str.contains("PFS|TTP")
+    return set(rows.filter(wanted)["criterion"].drop_nulls())
 
 
 def _arm(arm: dict[str, Any], fact: dict[str, str]) -> list[str]:

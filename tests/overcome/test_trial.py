@@ -331,3 +331,43 @@ def test_a_cluster_gives_the_same(spec: Spec) -> None:
     ) as cluster:
         there = simulate_replicates(replace(spec, replicates=2), engine=f"dask://{cluster.scheduler_address}")
     assert there.equals(simulate_replicates(replace(spec, replicates=2), threads=1))
+
+
+def test_the_baseline_is_within_four_weeks_before_treatment(spec: Spec) -> None:
+    tables = run_replicate(spec, 0, keep=True).tables
+    assert tables is not None
+    before = tables["visits"].filter(pl.col("day") <= 0)["day"].to_numpy()
+    baseline = before[before > -28]
+    assert len(baseline) == tables["patients"].height == (before <= -28).sum()
+    assert baseline.min() < -14 < baseline.max() <= 0  # evenly over 0 to 27 days
+    study = assemble_study(tables, make_config(spec))
+    seen = assess_study(study, criteria=["recist11"], reasons=False).tables["timepoints"]
+    assert set(seen.filter(pl.col("day") <= 0)["day"]) <= set(before)
+
+
+def test_only_the_scan_at_baseline_moves_with_its_day(spec: Spec) -> None:
+    on_day_zero = replace(spec, visits=replace(spec.visits, baseline=0.0))
+    later = []
+    for one in (spec, on_day_zero):
+        tables = run_replicate(replace(one, reading_sd=0.0), 0, keep=True).tables
+        assert tables is not None
+        first = tables["lesions"].filter(pl.col("day") == 56)
+        later.append(first.select("patient_id", "lesion_id", "longest_mm").sort("patient_id", "lesion_id"))
+    kept = later[0].join(later[1], on=["patient_id", "lesion_id"])
+    assert kept.height > 10
+    assert kept["longest_mm"].to_list() == pytest.approx(kept["longest_mm_right"].to_list(), abs=0.1)
+
+
+@pytest.mark.parametrize("criterion", ["recist11", "mrecist"])
+def test_treatment_stops_at_progression_by_the_criterion_of_the_trial(criterion: str) -> None:
+    spec = parse_spec(f'{HEAD}[assessor]\nprogression = "{criterion}"\n' + SORAFENIB)
+    spec = replace(spec, arms=tuple(replace(arm, n=40) for arm in spec.arms))
+    tables = run_replicate(spec, 0, keep=True).tables
+    assert tables is not None
+    study = assemble_study(tables, make_config(spec))
+    best = assess_study(study, criteria=[criterion], reasons=False).tables["best_response"]
+    seen = best.drop_nulls("progression_day").join(
+        tables["treatments"].group_by("patient_id").agg(pl.col("end_day").max()), on="patient_id"
+    )
+    assert seen.height > 10
+    assert (seen["end_day"] == seen["progression_day"]).all()

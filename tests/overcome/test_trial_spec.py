@@ -156,6 +156,11 @@ def test_all_problems_are_told_at_once_with_line_and_name() -> None:
         ('name = "x"\n[[arms]]\nname = "all"\narm_id = "all"\nn = 4\n', "group of all patients"),
         ('name = "x"\n[mix]\nhbv = 0.8\nhcv = 0.4\n[[arms]]\nname = "a"\nn = 4\n', "more than all patients"),
         ('name = "x"\n[visits]\nevery = 900\n[[arms]]\nname = "a"\nn = 4\n', "no scan within"),
+        ('name = "x"\n[visits]\nbaseline = 40\n[[arms]]\nname = "a"\nn = 4\n', "0 to 28"),
+        (
+            'name = "x"\n[assessor]\nprogression = "mrecis"\n[[arms]]\nname = "a"\nn = 4\n',
+            "'mrecis' is not known",
+        ),
         (
             'name = "x"\n[[arms]]\nname = "a"\nn = 4\nstop_at_progression = false\n' + AFTER,
             "need a stop at progression",

@@ -27,6 +27,7 @@ from hccresist.overcome.population import (
     Population,
     draw_population,
 )
+from hccresist.overcome.rng import Purpose, draw_uniform, index_of
 
 Array = NDArray[np.float64]
 
@@ -34,6 +35,8 @@ CHUNK: Final = 2_000
 """Patients of a chunk."""
 _PIECE: Final = 25
 """Patients that a thread takes at a time."""
+_BASELINE: Final = np.array([index_of("baseline")])
+"""Place of the day of a patient's baseline among the numbers for visits."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ class Job:
         ``fast`` or ``exact``.
     seed
         Seed.
+    baseline_days
+        The baseline is within so many days before day zero, drawn evenly for each patient: this is the visit
+        of day zero. With none it is on day zero.
     """
 
     given: tuple[Given, ...]
@@ -69,6 +75,7 @@ class Job:
     mixed: bool = False
     mode: str = "fast"
     seed: int = 0
+    baseline_days: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -297,7 +304,7 @@ def run_population(
         What runs a plan: by default the threads of this machine.
     """
     state, growth, settled = start or settle(population, threads=threads)
-    days = find_days(job.visits, population)
+    days = find_days(job, population)
     count = len(population.numbers)
     plan = make_plan(
         job.given,
@@ -338,15 +345,21 @@ def run_population(
     )
 
 
-def find_days(visits: tuple[float, ...], population: Population) -> Array:
-    """Days on which results are kept; ``-inf`` becomes each patient's earlier scan. Shape = (n, n_visits)."""
-    wanted = np.asarray(visits, dtype=np.float64)
+def find_days(job: Job, population: Population) -> Array:
+    """Days on which results are kept; shape = (n, n_visits).
+
+    ``-inf`` becomes each patient's earlier scan, and day zero the whole day of each patient's baseline.
+    """
+    wanted = np.asarray(job.visits, dtype=np.float64)
     if not wanted.size or np.any(np.diff(wanted) <= 0):
         message = "the days on which results are kept must increase, and there must be one"
         raise ConfigError(message)
     days = np.tile(wanted, (len(population.numbers), 1))
     if np.isneginf(wanted[0]):
         days[:, 0] = -population.before
+    if job.baseline_days and 0.0 in job.visits:
+        drawn = draw_uniform(population.numbers, Purpose.VISIT, _BASELINE, seed=job.seed)[:, 0]
+        days[:, job.visits.index(0.0)] = 0.0 - np.floor(job.baseline_days * drawn)
     return days
 
 

@@ -46,6 +46,7 @@ from hccresist.overcome.population import AETIOLOGIES, find_handle_values
 from hccresist.overcome.reading import READING_SD
 from hccresist.overcome.trial_endpoints import ENDPOINTS
 from hccresist.overcome.trial_spec import (
+    BASELINE_DAYS,
     CRITERIA,
     PROGRESSION,
     RANGES,
@@ -128,6 +129,7 @@ def _read(root: Table) -> Spec:
         follow_up=follow_up,
         reading_sd=reading.number("sd", READING_SD, high=1.0),
         assessor=reading.text("name", "independent"),
+        progression=reading.word("progression", tuple(CRITERIA), "recist11"),
         criteria=root.words("criteria", tuple(CRITERIA), tuple(CRITERIA)) or tuple(CRITERIA),
         confirmed=root.flag("confirmed", default=True),
         endpoints=root.words("endpoints", ENDPOINTS),
@@ -146,6 +148,7 @@ def _visits(table: Table) -> Visits:
         until=table.number("until", 365.0, low=0.0, high=MOST_DAYS),
         then=table.number("then", every, low=1.0, high=MOST_DAYS),
         after_stop=table.whole("after_stop", 0, high=1000),
+        baseline=table.number("baseline", BASELINE_DAYS, low=0.0, high=BASELINE_DAYS),
     )
     table.finish()
     return visits

@@ -1,9 +1,9 @@
 """One replicate of a virtual trial: patients on their arms, read by a clinic, assessed by *assess*.
 
 An arm is run twice. The first run gives what was planned by day, through all visits; its scans are assessed
-by RECIST 1.1 with the engine that a real study is assessed with. Treatment stops on the visit that showed
-progression (or so many visits later), and what follows progression is given: the second run takes those
-whose treatment stopped on from there. All that is random hangs on the patient's number.
+by the trial's criterion with the engine that a real study is assessed with. Treatment stops on the visit that
+showed progression (or so many visits later), and what follows progression is given: the second run takes
+those whose treatment stopped on from there. All that is random hangs on the patient's number.
 """
 
 from __future__ import annotations
@@ -282,6 +282,7 @@ def _make_job(spec: Spec, visits: tuple[float, ...], course: Course, factors: Ma
         procedures=course.procedures,
         values=factors,
         seed=spec.seed,
+        baseline_days=spec.visits.baseline,
     )
 
 
@@ -321,7 +322,7 @@ def _go_on(first: Result, later: Result, changed: NDArray[np.int64], at: NDArray
 
 
 def _find_stops(spec: Spec, begun: Sequence[Begun]) -> list[Array]:
-    """Day on which treatment stops for progression by RECIST 1.1, of each arm; infinite where it does not."""
+    """Day on which treatment stops for progression, of each arm; infinite where it does not."""
     parts = list[Tables]()
     for each in begun:
         tables = make_tables(
@@ -336,7 +337,7 @@ def _find_stops(spec: Spec, begun: Sequence[Begun]) -> list[Array]:
         parts.append(tables)
     joined = {name: pl.concat([part[name] for part in parts]) for name in parts[0]}
     study = assemble_study(joined, make_config(spec))
-    best = assess_study(study, criteria=["recist11"], reasons=False).tables["best_response"]
+    best = assess_study(study, criteria=[spec.progression], reasons=False).tables["best_response"]
     seen = best.filter(pl.col("progression_day").is_not_null())
     numbers = seen["patient_id"].str.slice(1).cast(pl.Int64).to_numpy()
     days = seen["progression_day"].to_numpy()
@@ -381,8 +382,7 @@ def read_diameters(lesions: pl.DataFrame, result: Result, job: Job, *, sd: float
         return lesions
     numbers = result.population.numbers
     row = find_rows(lesions["patient_id"], numbers)
-    day = lesions["day"].to_numpy()
-    visit = np.where(day < 0, 0, np.searchsorted(np.array(job.visits), day - 1e-6))
+    visit = (result.days[row] < lesions["day"].to_numpy()[:, None] - 1e-6).sum(axis=1)
     slot = lesions["lesion_id"].str.slice(1).cast(pl.Int64).to_numpy() - 1
     which = ((visit * SLOTS + slot) * 2)[:, None] + np.arange(2)
     factor = draw_readings(numbers[row], which, seed=job.seed, sd=sd)

@@ -14,6 +14,8 @@ from hccresist.overcome.reading import READING_SD
 
 PROGRESSION: Final = "progression"
 """Start of a drug that is given once progression was seen."""
+BASELINE_DAYS: Final = 28.0
+"""Days before treatment within which the baseline may be (RECIST 1.1, doi:10.1016/j.ejca.2008.10.026)."""
 STATEMENT: Final = (
     "Research only: simulated patients of a model, not real ones. Nothing here is a prediction for a "
     "patient's care, nor of a trial's result."
@@ -142,7 +144,7 @@ class Arm:
     control
         The arm that others are compared with.
     stop_at_progression
-        Whether what is given by day stops at progression by RECIST 1.1.
+        Whether what is given by day stops at progression, by the criterion of the trial.
     beyond_visits
         Visits that treatment goes on after the one that showed progression.
     prior
@@ -170,13 +172,16 @@ class Arm:
 class Visits:
     """Scans: every so many days until a day, then every so many.
 
-    Scans end when treatment stops for progression, or `after_stop` scans later.
+    The baseline is made before treatment, within `baseline` days, evenly between patients (an assumption:
+    trials give the limit, which RECIST 1.1 sets at four weeks, doi:10.1016/j.ejca.2008.10.026, and not the
+    days). Scans end when treatment stops for progression, or `after_stop` scans later.
     """
 
     every: float = 56.0
     until: float = 365.0
     then: float = 84.0
     after_stop: int = 0
+    baseline: float = BASELINE_DAYS
 
     def days(self, last: float) -> tuple[float, ...]:
         """Days of scans after day 0, up to `last`.
@@ -237,6 +242,8 @@ class Spec:
         Standard deviation of the logarithm of a diameter as read; its shape is of `reading`.
     assessor
         Word for who reads, as it stands in the tables.
+    progression
+        Criterion (a key of `CRITERIA`) by which progression ends treatment.
     confirmed
         Whether a response must be confirmed to count.
     endpoints
@@ -258,6 +265,7 @@ class Spec:
     follow_up: FollowUp = field(default_factory=FollowUp)
     reading_sd: float = READING_SD
     assessor: str = "independent"
+    progression: str = "recist11"
     criteria: tuple[str, ...] = tuple(CRITERIA)
     confirmed: bool = True
     endpoints: tuple[str, ...] = ()

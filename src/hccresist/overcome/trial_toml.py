@@ -167,6 +167,16 @@ class Table:
                 self.tell(key, f"{word!r} is not known", hint=hint)
         return tuple(word for word in found if word in known)
 
+    def word(self, key: str, known: Sequence[str], default: str) -> str:
+        """Take a known word."""
+        found = self.text(key, default)
+        if found in known:
+            return found
+        self.tell(
+            key, f"{found!r} is not known", hint=nearest(found, list(known)) or f"Known: {', '.join(known)}."
+        )
+        return default
+
     def table(self, key: str) -> Table:
         """Take a section, empty where there is none."""
         content = self.take(key, lambda v: isinstance(v, dict), f"a section [{self.name(key)}]", default={})
