@@ -78,7 +78,7 @@ def render_page() -> str:
 
 Research only. Nothing here is a prediction for a patient's care. These are what [the calibrated population](calibration.md) gives for arms whose efficacy is in none of its tables: nobody who fitted it looked their results up, so that a reader who knows them can compare. (Once, while shares of later therapy were searched for, an abstract with interim results of LEAP-012 came up; nothing of it went anywhere.){stale}
 
-Each replicate has a parameter set of its own ({len(ensemble.members)} sets) and enrols patients of its own: intervals hold sampling and parameters. They do not hold what one population without terms of trials cannot give; [the fit report](calibration.md) says how much that is, and how often such intervals have held the numbers of other trials. `NR`: a median is not reached; `NE`: too few events to estimate.
+Each replicate has a parameter set of its own ({len(ensemble.members)} sets) and enrols patients of its own: intervals hold sampling and parameters. They do not hold what one population without terms of trials cannot give; [the fit report](calibration.md) says how much that is, and how often such intervals have held the numbers of other trials. `NR`: a median is not reached; `NE`: too few events to estimate. Treatment and scans end at progression by RECIST 1.1 in these trials, so that whoever progressed by it is censored for mRECIST: times to progression by mRECIST are longer than where mRECIST ends treatment.
 
 {body}"""
     )
