@@ -20,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 import polars as pl
-from calibration_figure import THEMES, draw_fit
+from calibration_figure import COLOURS, draw_fit
 
 from hccresist.outcomes.published import read_trials
 from hccresist.overcome.calibrate import LEARNT
@@ -479,7 +479,7 @@ def main(arguments: Sequence[str]) -> int:
             )
         return int(not same)
     PAGE.write_text(text, encoding="utf-8")
-    for theme in THEMES:
+    for theme in COLOURS:
         draw_fit(read("fit"), theme)
     return 0
 

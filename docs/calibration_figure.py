@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
 import polars as pl
+from chart import PAPER, save_chart
 
-IMAGES = Path(__file__).parent / "images"
-THEMES: Mapping[str, Mapping[str, object]] = {
-    "light": {"ink": "#333333", "grid": "#e4e4e4", "lines": ("#0b6e4f", "#c8553d", "#2c6fb5")},
-    "dark": {"ink": "#dddddd", "grid": "#4a4f5a", "lines": ("#5fd0a5", "#ff8f73", "#7fb4ee")},
+COLOURS: Mapping[str, Sequence[str]] = {
+    "light": ("#0b6e4f", "#c8553d", "#2c6fb5"),
+    "dark": ("#5fd0a5", "#ff8f73", "#7fb4ee"),
 }
 """Colours for light and dark pages; they differ in lightness too."""
 FAMILIES = ("response", "progression", "survival")
@@ -21,7 +20,7 @@ def draw_fit(fit: pl.DataFrame, theme: str) -> None:
     import altair as alt  # noqa: PLC0415
 
     panels = list[alt.LayerChart]()
-    for family, colour in zip(FAMILIES, list(THEMES[theme]["lines"]), strict=True):  # pyright: ignore
+    for family, colour in zip(FAMILIES, list(COLOURS[theme]), strict=True):  # pyright: ignore
         rows = [
             {
                 name: row[name]
@@ -46,23 +45,8 @@ def draw_fit(fit: pl.DataFrame, theme: str) -> None:
         )
         line = (
             alt.Chart(alt.Data(values=[{"x": 0, "y": 0}, {"x": most, "y": most}]))
-            .mark_line(strokeDash=[3, 3], color=THEMES[theme]["ink"], strokeWidth=1)
+            .mark_line(strokeDash=[3, 3], color=PAPER[theme]["ink"], strokeWidth=1)
             .encode(x=alt.X("x:Q", scale=scale), y=alt.Y("y:Q", scale=scale))
         )
         panels.append(alt.layer(line, whisker, point).properties(width=200, height=200, title=family))
-    _save(f"calibration-fit-{theme}", alt.hconcat(*panels), theme)
-
-
-def _save(name: str, chart: object, theme: str) -> None:
-    import altair as alt  # noqa: PLC0415
-    import vl_convert  # noqa: PLC0415
-
-    assert isinstance(chart, alt.TopLevelMixin)
-    ink, grid = THEMES[theme]["ink"], THEMES[theme]["grid"]
-    styled = (
-        chart.configure(background="transparent", font="sans-serif")  # pyright: ignore
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=ink, titleColor=ink, gridColor=grid, domainColor=grid, tickColor=grid)
-        .configure_title(color=ink, fontSize=11, anchor="start")
-    )
-    (IMAGES / f"{name}.svg").write_text(vl_convert.vegalite_to_svg(styled.to_dict()), encoding="utf-8")
+    save_chart(f"calibration-fit-{theme}", alt.hconcat(*panels), theme)

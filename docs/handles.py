@@ -19,6 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from chart import save_chart
 
 from hccresist.overcome.model.alike import (
     SAME,
@@ -47,15 +48,14 @@ from hccresist.overcome.model.parameters import Handle, read_handles
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "reference" / "handles.md"
-IMAGES = DOCS / "images"
 NOTE = "<!-- Made from the model by docs/handles.py: change the model or its tables, then run it. -->\n\n"
 WEEKS = tuple(range(0, 49, 4))
 CONDITIONS = ("off", "on", "on, with strategy")
-THEMES: Mapping[str, Mapping[str, object]] = {
-    "light": {"ink": "#333333", "grid": "#e4e4e4", "lines": ("#8a8a8a", "#c8553d", "#0b6e4f")},
-    "dark": {"ink": "#dddddd", "grid": "#4a4f5a", "lines": ("#a9afba", "#ff8f73", "#5fd0a5")},
+COLOURS: Mapping[str, Sequence[str]] = {
+    "light": ("#8a8a8a", "#c8553d", "#0b6e4f"),
+    "dark": ("#a9afba", "#ff8f73", "#5fd0a5"),
 }
-"""Colours for light and dark pages; both differ in lightness too."""
+"""Colours for light and dark pages; they differ in lightness too."""
 LARGEST = 200.0
 LEFT = 0.2
 """Share of a mechanism that a weaker strategy leaves."""
@@ -148,7 +148,7 @@ def draw_panels(rows: Sequence[Mapping[str, object]], theme: str) -> None:
     """Draw the small multiples."""
     import altair as alt  # noqa: PLC0415
 
-    colours = THEMES[theme]["lines"]
+    colours = COLOURS[theme]
     lines = (
         alt.Chart()
         .mark_line(clip=True, strokeWidth=1.4)
@@ -177,7 +177,7 @@ def draw_panels(rows: Sequence[Mapping[str, object]], theme: str) -> None:
     )
     order = [name_panel(handle) for handle in read_handles()]
     facet = alt.Facet("panel:N", title=None, sort=order, header=alt.Header(labelFontSize=10, labelPadding=2))
-    _save(f"handles-{theme}", lines.facet(facet, columns=5, data=alt.Data(values=list(rows))), theme)
+    save_chart(f"handles-{theme}", lines.facet(facet, columns=5, data=alt.Data(values=list(rows))), theme)
 
 
 def draw_alike(pairs: Sequence[Alike], theme: str) -> None:
@@ -197,25 +197,9 @@ def draw_alike(pairs: Sequence[Alike], theme: str) -> None:
     scale = alt.Scale(domain=[-1, 0, 1], range=["#2c6fb5", "#f3f3f3", "#b5422c"])
     cells = base.mark_rect().encode(color=alt.Color("cosine:Q", scale=scale, title="cosine"))
     marks = base.mark_text(text="●", fontSize=7, color="#111111").transform_filter(f"datum.cosine > {SAME}")
-    _save(
+    save_chart(
         f"handles-alike-{theme}", (cells + marks).properties(width=alt.Step(15), height=alt.Step(15)), theme
     )
-
-
-def _save(name: str, chart: object, theme: str) -> None:
-    import altair as alt  # noqa: PLC0415
-    import vl_convert  # noqa: PLC0415
-
-    assert isinstance(chart, alt.TopLevelMixin)
-    ink, grid = THEMES[theme]["ink"], THEMES[theme]["grid"]
-    styled = (
-        chart.configure(background="transparent", font="sans-serif")  # pyright: ignore
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=ink, titleColor=ink, gridColor=grid, domainColor=grid, tickColor=grid)
-        .configure_legend(labelColor=ink, titleColor=ink)
-        .configure_header(labelColor=ink)
-    )
-    (IMAGES / f"{name}.svg").write_text(vl_convert.vegalite_to_svg(styled.to_dict()), encoding="utf-8")
 
 
 # ---- tables ----------------------------------------------------------------------------------------------
@@ -403,7 +387,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stderr.write("docs/reference/handles.md differs from the model: run python docs/handles.py\n")
         return 1
     rows = follow_all()
-    for theme in THEMES:
+    for theme in COLOURS:
         draw_panels(rows, theme)
         draw_alike(pairs, theme)
     PAGE.write_text(page, encoding="utf-8")

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from chart import save_chart
 from numpy.typing import NDArray
 
 from hccresist.assess.patterns import DEFINITIONS
@@ -42,11 +43,10 @@ from hccresist.overcome.reading import READING_SD
 
 DOCS = Path(__file__).parent
 PAGE = DOCS / "explanation" / "simulated-patterns.md"
-IMAGES = DOCS / "images"
 NOTE = "<!-- Made from the model by docs/simulated_patterns.py: change the model or its tables, then run it. -->\n\n"
-THEMES: Mapping[str, Mapping[str, object]] = {
-    "light": {"ink": "#333333", "grid": "#e4e4e4", "lines": ("#0b6e4f", "#c8553d", "#8a8a8a", "#2c6fb5")},
-    "dark": {"ink": "#dddddd", "grid": "#4a4f5a", "lines": ("#5fd0a5", "#ff8f73", "#a9afba", "#7fb4ee")},
+COLOURS: Mapping[str, Sequence[str]] = {
+    "light": ("#0b6e4f", "#c8553d", "#8a8a8a", "#2c6fb5"),
+    "dark": ("#5fd0a5", "#ff8f73", "#a9afba", "#7fb4ee"),
 }
 """Colours for light and dark pages; they differ in lightness too."""
 PSEUDO, MIXED = "pseudo_recist11_control", "dissociated_bernard_tessier_2020"
@@ -512,7 +512,7 @@ def draw_courses(rows: Sequence[tuple[list[dict[str, object]], list[dict[str, ob
     import altair as alt  # noqa: PLC0415
 
     columns: list[alt.VConcatChart] = []
-    colours = list(THEMES[theme]["lines"])  # pyright: ignore
+    colours = list(COLOURS[theme])  # pyright: ignore
     for sizes, shares in rows:
         x = alt.X("day:Q", title=None, axis=alt.Axis(tickCount=4, labels=False))
         upper = (
@@ -547,7 +547,7 @@ def draw_courses(rows: Sequence[tuple[list[dict[str, object]], list[dict[str, ob
             .properties(width=165, height=34)
         )
         columns.append(alt.vconcat(upper, lower, spacing=4).resolve_scale(x="shared"))
-    _save(f"simulated-patterns-courses-{theme}", alt.concat(*columns, columns=4, spacing=14), theme)
+    save_chart(f"simulated-patterns-courses-{theme}", alt.concat(*columns, columns=4, spacing=14), theme)
 
 
 def split_title(title: str) -> list[str]:
@@ -577,13 +577,13 @@ def draw_tumour(theme: str) -> None:
             color=alt.Color(
                 "cause:N",
                 sort=list(names),
-                scale=alt.Scale(domain=list(names), range=list(THEMES[theme]["lines"])[:3]),
+                scale=alt.Scale(domain=list(names), range=list(COLOURS[theme])[:3]),
                 legend=None,
             ),  # pyright: ignore
         )
         .properties(width=460, height=alt.Step(34))
     )
-    _save(f"simulated-patterns-tumour-{theme}", chart, theme)
+    save_chart(f"simulated-patterns-tumour-{theme}", chart, theme)
 
 
 def draw_chance(theme: str) -> None:
@@ -608,13 +608,13 @@ def draw_chance(theme: str) -> None:
                 "case:N",
                 title=None,
                 sort=labels,
-                scale=alt.Scale(domain=labels, range=list(THEMES[theme]["lines"])[:3]),
+                scale=alt.Scale(domain=labels, range=list(COLOURS[theme])[:3]),
                 legend=alt.Legend(orient="top", labelLimit=300),
             ),  # pyright: ignore
         )
         .properties(width=460, height=alt.Step(7))
     )
-    _save(f"simulated-patterns-chance-{theme}", chart, theme)
+    save_chart(f"simulated-patterns-chance-{theme}", chart, theme)
 
 
 def draw_survival(theme: str) -> None:
@@ -642,29 +642,13 @@ def draw_survival(theme: str) -> None:
                 "arm:N",
                 title=None,
                 sort=list(labels),
-                scale=alt.Scale(domain=list(labels), range=list(THEMES[theme]["lines"])[:2]),
+                scale=alt.Scale(domain=list(labels), range=list(COLOURS[theme])[:2]),
                 legend=alt.Legend(orient="top"),
             ),  # pyright: ignore
         )
         .properties(width=460, height=220)
     )
-    _save(f"simulated-patterns-survival-{theme}", chart, theme)
-
-
-def _save(name: str, chart: object, theme: str) -> None:
-    import altair as alt  # noqa: PLC0415
-    import vl_convert  # noqa: PLC0415
-
-    assert isinstance(chart, alt.TopLevelMixin)
-    ink, grid = THEMES[theme]["ink"], THEMES[theme]["grid"]
-    styled = (
-        chart.configure(background="transparent", font="sans-serif")  # pyright: ignore
-        .configure_view(stroke=None)
-        .configure_axis(labelColor=ink, titleColor=ink, gridColor=grid, domainColor=grid, tickColor=grid)
-        .configure_legend(labelColor=ink, titleColor=ink)
-        .configure_title(color=ink, fontSize=10, anchor="start")
-    )
-    (IMAGES / f"{name}.svg").write_text(vl_convert.vegalite_to_svg(styled.to_dict()), encoding="utf-8")
+    save_chart(f"simulated-patterns-survival-{theme}", chart, theme)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -678,7 +662,7 @@ def main(arguments: Sequence[str]) -> int:
         )
         return 1
     rows = [follow(pattern) for pattern in list_patterns()]
-    for theme in THEMES:
+    for theme in COLOURS:
         draw_courses(rows, theme)
         draw_tumour(theme)
         draw_chance(theme)
