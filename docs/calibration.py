@@ -21,6 +21,7 @@ from pathlib import Path
 
 import polars as pl
 from calibration_figure import COLOURS, draw_fit
+from markdown_tables import head, percent, row_of, show_interval, show_value
 
 from hccresist.outcomes.published import read_trials
 from hccresist.overcome.calibrate import LEARNT
@@ -68,37 +69,9 @@ def read_facts() -> Mapping[str, object]:
     return json.loads((FOLDER / "calibration.json").read_text(encoding="utf-8"))
 
 
-def _head(*cells: str) -> Iterator[str]:
-    yield _row(*cells)
-    yield "|" + "|".join("---" for _ in cells) + "|"
-
-
-def _row(*cells: object) -> str:
-    return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
-
-
-def show_value(value: float | None, unit: str) -> str:
-    """Show a number in its unit."""
-    if value is None or math.isnan(value):
-        return "–"
-    return f"{value:.0f} %" if unit == "percent" else f"{value:.2f}" if unit == "ratio" else f"{value:.1f}"
-
-
-def show_interval(row: Mapping[str, object], name: str) -> str:
-    """Show a value with its limits."""
-    value, low, high = (row[f"{name}{part}"] for part in ("", "_low", "_high"))
-    unit = str(row["unit"])
-    ends = " to ".join(show_value(end, unit) for end in (low, high))  # pyright: ignore[reportArgumentType]
-    return f"{show_value(value, unit)} ({ends})"  # pyright: ignore[reportArgumentType]
-
-
 def tell_summary(name: str, by: str) -> Iterator[str]:
     """Tell coverage, width and scores by a column."""
-    yield from _head(
+    yield from head(
         by.replace("_", " "),
         "numbers",
         "arms",
@@ -110,11 +83,11 @@ def tell_summary(name: str, by: str) -> Iterator[str]:
     )
     for row in summarise_fit(read(name), by).iter_rows(named=True):
         better = "yes" if row["score"] < row["naive_score"] else "no"
-        yield _row(
+        yield row_of(
             row[by],
             row["targets"],
             row["arms"],
-            _percent(row["coverage"]),
+            percent(row["coverage"]),
             f"{row['width_ratio']:.2f}",
             f"{row['score']:.2f}",
             f"{row['naive_score']:.2f}",
@@ -128,7 +101,7 @@ def tell_verdict() -> Iterator[str]:
         for by in ("family", "drug_class"):
             rows = summarise_fit(read(name), by)
             shown = [
-                (row["arms"], f"{row[by]} {_percent(row['coverage'])}")
+                (row["arms"], f"{row[by]} {percent(row['coverage'])}")
                 for row in rows.iter_rows(named=True)
                 if not COVERAGE[0] <= row["coverage"] <= COVERAGE[1]
             ]
@@ -149,17 +122,37 @@ def tell_verdict() -> Iterator[str]:
             for row in rows.iter_rows(named=True)
         ]
         yield f"- Mean interval score against the class average (lower is better), {where}: {'; '.join(score)}."
+        yield from tell_what_costs(name, where)
     rows = summarise_fit(read("fit_bare"), "family")
     bare = [
-        f"{row['family']} {_percent(row['coverage'])} at {row['width_ratio']:.2f} of the width"
+        f"{row['family']} {percent(row['coverage'])} at {row['width_ratio']:.2f} of the width"
         for row in rows.iter_rows(named=True)
     ]
     yield f"- Without the allowance for what one population cannot give, coverage in sample is {', '.join(bare)}."
 
 
+def tell_what_costs(name: str, where: str) -> Iterator[str]:
+    """Tell which numbers make a family's score worse than the class average: those without which it is not."""
+    for row in summarise_fit(read(name), "family").iter_rows(named=True):
+        if row["score"] < row["naive_score"]:
+            continue
+        own = read(name).filter(family=row["family"]).sort(pl.col("naive_score") - pl.col("score"))
+        for count in range(1, own.height):
+            rest = own.slice(count).select(pl.col("score", "naive_score").mean()).row(0)
+            if rest[0] < rest[1]:
+                break
+        else:
+            continue
+        arms = ", ".join(f"`{arm}`" for arm in own["arm_id"].head(count))
+        yield (
+            f"- {row['family'].capitalize()}, {where}: without {count} of {own.height} numbers ({arms}) the score "
+            f"is {rest[0]:.2f} against {rest[1]:.2f}."
+        )
+
+
 def tell_between() -> Iterator[str]:
     """Tell how far arms of the same drug differ, beside what the fit assumes."""
-    yield from _head(
+    yield from head(
         "family",
         "drug, line",
         "endpoint",
@@ -170,7 +163,7 @@ def tell_between() -> Iterator[str]:
         "width at best",
     )
     for row in compare_arms(read_fit_targets()).iter_rows(named=True):
-        yield _row(
+        yield row_of(
             row["family"],
             f"{row['drugs']}, {row['line']}",
             row["endpoint"],
@@ -234,11 +227,11 @@ def tell_drift() -> Iterator[str]:
         for row in read("fit").filter(pl.col("endpoint") == "mOS").iter_rows(named=True)
         if arms[row["arm_id"]] == "sorafenib"
     ]
-    yield from _head(
+    yield from head(
         "trial", "last year of enrolment", "published median survival, months", "predicted, months"
     )
     for row in sorted(rows, key=lambda r: (int(years[r["arm_id"]]), r["trial"])):
-        yield _row(
+        yield row_of(
             row["trial"],
             years[row["arm_id"]],
             show_interval(row, "observed"),
@@ -259,14 +252,14 @@ def tell_drift() -> Iterator[str]:
 
 def tell_parameters() -> Iterator[str]:
     """Tell what was learnt of each parameter."""
-    yield from _head(
+    yield from head(
         "parameter", "class", "prior (90 %)", "fitted (90 %)", "prior variance taken away", "label"
     )
     for row in read("parameters").iter_rows(named=True):
         prior = f"{row['prior']:.3g} ({row['prior_low']:.3g} to {row['prior_high']:.3g})"
         now = f"{row['value']:.3g} ({row['low']:.3g} to {row['high']:.3g})"
-        yield _row(
-            f"`{row['name']}`", row["class"], prior, now, _percent(max(row["contraction"], 0.0)), row["label"]
+        yield row_of(
+            f"`{row['name']}`", row["class"], prior, now, percent(max(row["contraction"], 0.0)), row["label"]
         )
 
 
@@ -277,7 +270,7 @@ def tell_recovery() -> Iterator[str]:
         f"Before it is trusted with published numbers, the calibration has to find parameters that are known. Each of {found['truths']} sets drawn from the prior was the truth in turn: the {found['targets']} numbers of {found['trials']} trials that it gave, on patients that no other set has, disturbed by the errors that published numbers are taken to have, were the data; and all of them were learnt in one round from sets that were not in the truth's fold ({found['folds']} folds)."
     )
     yield ""
-    yield from _head(
+    yield from head(
         "parameters",
         "number",
         "true value inside the 90 % interval",
@@ -286,23 +279,23 @@ def tell_recovery() -> Iterator[str]:
     )
     for words, count, pre in (
         ("all", found["parameters"], ""),
-        (f"prior variance taken away by {_percent(LEARNT)} or more", found["told"], "told_"),
+        (f"prior variance taken away by {percent(LEARNT)} or more", found["told"], "told_"),
     ):
         inside, before, after = (
             found[f"{pre}{part}"] for part in ("inside_90", "error_before", "error_after")
         )
-        yield _row(words, count, _percent(inside), f"{before:.2f}", f"{after:.2f}")
+        yield row_of(words, count, percent(inside), f"{before:.2f}", f"{after:.2f}")
     yield ""
-    yield from _head(
+    yield from head(
         "parameter", "inside the 90 % interval", "distance, prior", "after", "prior variance taken away"
     )
     for name, one in sorted(found["by_parameter"].items(), key=lambda pair: -pair[1]["contraction"]):
-        yield _row(
+        yield row_of(
             f"`{name}`",
-            _percent(one["inside_90"]),
+            percent(one["inside_90"]),
             f"{one['error_before']:.2f}",
             f"{one['error_after']:.2f}",
-            _percent(max(one["contraction"], 0.0)),
+            percent(max(one["contraction"], 0.0)),
         )
 
 
@@ -310,10 +303,10 @@ def tell_weighting() -> Iterator[str]:
     """Tell the odds of enrolment, the farthest from one first."""
     weighting = read_weighting(read_ensemble().centre)
     assert weighting is not None
-    yield from _head("parameter", "odds a standard deviation")
+    yield from head("parameter", "odds a standard deviation")
     pairs = sorted(zip(weighting.names, weighting.log_odds, strict=True), key=lambda pair: -abs(pair[1]))
     for name, log_odds in pairs:
-        yield _row(f"`{name}`", f"{math.exp(log_odds):.2f}")
+        yield row_of(f"`{name}`", f"{math.exp(log_odds):.2f}")
 
 
 def tell_lean() -> Iterator[str]:
@@ -328,22 +321,22 @@ def tell_lean() -> Iterator[str]:
         .agg(pl.len(), pl.col("lean").mean())
         .filter(pl.col("len") >= 2)
     )
-    yield from _head("family", "class", "line", "numbers", "predicted less published")
+    yield from head("family", "class", "line", "numbers", "predicted less published")
     for row in groups.sort("family", "drug_class", "line", "unit").iter_rows(named=True):
         lean = (
             f"{row['lean']:+.1f} points"
             if row["unit"] == "percent"
             else f"{100 * (row['lean'] - 1):+.0f} % of it"
         )
-        yield _row(row["family"], row["drug_class"], row["line"], row["len"], lean)
+        yield row_of(row["family"], row["drug_class"], row["line"], row["len"], lean)
 
 
 def tell_outside() -> Iterator[str]:
     """Tell what lies outside its interval, the worst first."""
     table = read("fit").filter(~pl.col("inside")).sort("score", descending=True)
-    yield from _head("trial", "arm", "number", "published (90 %)", "predicted (90 %)")
+    yield from head("trial", "arm", "number", "published (90 %)", "predicted (90 %)")
     for row in table.iter_rows(named=True):
-        yield _row(
+        yield row_of(
             row["trial"],
             f"`{row['arm_id']}`",
             " ".join(filter(None, (row["endpoint"], row["criterion"]))),
@@ -355,12 +348,12 @@ def tell_outside() -> Iterator[str]:
 def tell_targets() -> Iterator[str]:
     """Tell every target, in sample and out of sample."""
     left = {row["key"]: row for row in read("out_of_sample").iter_rows(named=True)}
-    yield from _head(
+    yield from head(
         "arm", "number", "published (90 %)", "predicted (90 %)", "inside", "left out (90 %)", "inside"
     )
     for row in read("fit").sort("trial", "arm_id", "endpoint").iter_rows(named=True):
         other = left[row["key"]]
-        yield _row(
+        yield row_of(
             f"`{row['arm_id']}`",
             " ".join(filter(None, (row["endpoint"], row["criterion"]))),
             show_interval(row, "observed"),
@@ -390,13 +383,13 @@ Research only. Nothing here is a prediction for a patient's care, nor of a trial
 
 What is fitted: the {facts["targets"]} numbers of use *fit* of the [table of targets](../reference/targets.md) whose arms the model can run, one a family (response, progression, survival) of each group of patients. Check rows, held-out trials, the evidence base and the strategies are not in it.
 
-How: {len(fitted)} parameters (at most {MOST_FITTED} in all, at most {MOST_A_DRUG} a drug, none of a trial) are drawn {facts["design"]} times from their prior; every trial is run with each set, on virtual patients of its own ({facts["patients"]} an arm), and read by the same *assess* and *outcomes* as a real study. Then each parameter is regressed on the numbers, disturbed as published ones are; the regression at the published numbers is the mean of the posterior, and what is left of sets that it has not seen is its covariance. So each set was a known truth that had to be found again, and an interval is as wide as these errors were: a parameter of which the numbers tell nothing keeps its prior. As trials are not linear in parameters, half of the data is taken in at first (errors times the root of two), {2 * facts["members"]} sets are drawn from what that gives and run, then the other half; the {facts["members"]} sets drawn then are the ensemble. This is an ensemble smoother with multiple data assimilation (doi:10.1016/j.cageo.2012.03.011) whose gain is a regression (doi:10.1093/genetics/162.4.2025) chosen by leaving sets out. Ensemble Kalman inversion with common random numbers, polished by an emulator, was there before: tried on a known truth ({before["members"]} sets, {before["patients"]} patients an arm) it held {_percent(before["inside_90"])} of the parameters in its 90 % intervals and moved away from the truth ({before["error_before"]:.2f} to {before["error_after"]:.2f} standard deviations of the prior): few sets on the same few patients fit chance. Prevalences of handles are not fitted.
+How: {len(fitted)} parameters (at most {MOST_FITTED} in all, at most {MOST_A_DRUG} a drug, none of a trial) are drawn {facts["design"]} times from their prior; every trial is run with each set, on virtual patients of its own ({facts["patients"]} an arm), and read by the same *assess* and *outcomes* as a real study. Then each parameter is regressed on the numbers, disturbed as published ones are; the regression at the published numbers is the mean of the posterior, and what is left of sets that it has not seen is its covariance. So each set was a known truth that had to be found again, and an interval is as wide as these errors were: a parameter of which the numbers tell nothing keeps its prior. As trials are not linear in parameters, half of the data is taken in at first (errors times the root of two), {2 * facts["members"]} sets are drawn from what that gives and run, then the other half; the {facts["members"]} sets drawn then are the ensemble. This is an ensemble smoother with multiple data assimilation (doi:10.1016/j.cageo.2012.03.011) whose gain is a regression (doi:10.1093/genetics/162.4.2025) chosen by leaving sets out. Ensemble Kalman inversion with common random numbers, polished by an emulator, was there before: tried on a known truth ({before["members"]} sets, {before["patients"]} patients an arm) it held {percent(before["inside_90"])} of the parameters in its 90 % intervals and moved away from the truth ({before["error_before"]:.2f} to {before["error_after"]:.2f} standard deviations of the prior): few sets on the same few patients fit chance. Prevalences of handles are not fitted.
 
-Who is enrolled: virtual patients whose lesions all grow untreated (a tumour that shrinks by itself could not have come to its size), and who can be expected to live twelve weeks, as protocols ask (a chance of {_percent(LIVES)} by their hazard of the day: an assumption). Patients of later lines have had sorafenib in the same model until it failed (a fifth of them: until it was not tolerated). What follows progression is one of the drugs that were at hand in the trial's years and region, in equal parts, for the share who had any, made up from those who are fit for it: by liver reserve ({LIVER_MIN:g} or more) and by the same chance to live, which is what the model has of performance status. A second progression is not looked for.
+Who is enrolled: virtual patients whose lesions all grow untreated (a tumour that shrinks by itself could not have come to its size), and who can be expected to live twelve weeks, as protocols ask (a chance of {percent(LIVES)} by their hazard of the day: an assumption). Patients of later lines have had sorafenib in the same model until it failed (a fifth of them: until it was not tolerated). What follows progression is one of the drugs that were at hand in the trial's years and region, in equal parts, for the share who had any, made up from those who are fit for it: by liver reserve ({LIVER_MIN:g} or more) and by the same chance to live, which is what the model has of performance status. A second progression is not looked for.
 
 How patients are looked at: the baseline is within {BASELINE_DAYS:g} days before treatment, evenly (RECIST 1.1 sets the limit, doi:10.1016/j.ejca.2008.10.026; trials do not print the days). Diameters are read with an error whose size and tails are those of lesions that were read twice (doi:10.1016/j.ejca.2015.10.014, PMID 21730273). Scans and treatment end at progression by RECIST 1.1, or by mRECIST in trials that print progression by mRECIST alone: judged by the other criterion, whoever had progressed by the first would be censored, and medians would be too long.
 
-At last the patients are weighted, once for all trials: each is enrolled with a chance that depends on the patient's own parameters alone ({len(find_features())} of them), fitted to all numbers on one run of the ensemble's centre, patient by patient, with a prior that draws it to no weighting (log odds a standard deviation: {SPREAD:g}). The idea is that of prevalence weights of virtual patients (doi:10.1186/1471-2105-14-221). The effective share of the population is {_percent(float(facts["effective_share"]))} (at least a third, by the way the chances are made).
+At last the patients are weighted, once for all trials: each is enrolled with a chance that depends on the patient's own parameters alone ({len(find_features())} of them), fitted to all numbers on one run of the ensemble's centre, patient by patient, with a prior that draws it to no weighting (log odds a standard deviation: {SPREAD:g}). The idea is that of prevalence weights of virtual patients (doi:10.1186/1471-2105-14-221). The effective share of the population is {percent(float(facts["effective_share"]))} (at least a third, by the way the chances are made).
 
 What one population without terms of trials cannot give has a standard deviation of its own, the same for all trials (logit of a response rate or logarithm of a median; an assumption): {allowance}. Predicted intervals hold it, the spread of the ensemble, and the sampling of so many patients as the trial had.
 
