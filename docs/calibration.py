@@ -150,6 +150,12 @@ def tell_what_costs(name: str, where: str) -> Iterator[str]:
         )
 
 
+def _count_wide() -> str:
+    """Count the rows in which no interval without a term of the trial is as narrow as wanted."""
+    widths = compare_arms(read_fit_targets())["width"]
+    return f"{(widths > MOST_WIDTH).sum()} of {len(widths)}"
+
+
 def tell_between() -> Iterator[str]:
     """Tell how far arms of the same drug differ, beside what the fit assumes."""
     yield from head(
@@ -166,7 +172,7 @@ def tell_between() -> Iterator[str]:
         yield row_of(
             row["family"],
             f"{row['drugs']}, {row['line']}",
-            row["endpoint"],
+            " ".join(filter(None, (row["endpoint"], row["criterion"]))),
             row["arms"],
             f"{show_value(row['lowest'], row['unit'])} to {show_value(row['highest'], row['unit'])}",
             f"{row['spread']:.2f}",
@@ -387,7 +393,7 @@ How: {len(fitted)} parameters (at most {MOST_FITTED} in all, at most {MOST_A_DRU
 
 Who is enrolled: virtual patients whose lesions all grow untreated (a tumour that shrinks by itself could not have come to its size), and who can be expected to live twelve weeks, as protocols ask (a chance of {percent(LIVES)} by their hazard of the day: an assumption). Patients of later lines have had sorafenib in the same model until it failed (a fifth of them: until it was not tolerated). What follows progression is one of the drugs that were at hand in the trial's years and region, in equal parts, for the share who had any, made up from those who are fit for it: by liver reserve ({LIVER_MIN:g} or more) and by the same chance to live, which is what the model has of performance status. A second progression is not looked for.
 
-How patients are looked at: the baseline is within {BASELINE_DAYS:g} days before treatment, evenly (RECIST 1.1 sets the limit, doi:10.1016/j.ejca.2008.10.026; trials do not print the days). Diameters are read with an error whose size and tails are those of lesions that were read twice (doi:10.1016/j.ejca.2015.10.014, PMID 21730273). Scans and treatment end at progression by RECIST 1.1, or by mRECIST in trials that print progression by mRECIST alone: judged by the other criterion, whoever had progressed by the first would be censored, and medians would be too long.
+How patients are looked at: the baseline is within {BASELINE_DAYS:g} days before treatment, evenly (RECIST 1.1 sets the limit, doi:10.1016/j.ejca.2008.10.026; trials do not print the days). Diameters are read with an error whose size and tails are those of lesions that were read twice (doi:10.1016/j.ejca.2015.10.014, PMID 21730273). Scans and treatment end at progression by RECIST 1.1, or by mRECIST in trials of which the table holds progression by mRECIST alone (REFLECT's independent review found the same medians by both criteria, PMID 29433850; the model does not: by mRECIST progression comes later): judged by the other criterion, whoever had progressed by the first would be censored, and medians would be too long.
 
 At last the patients are weighted, once for all trials: each is enrolled with a chance that depends on the patient's own parameters alone ({len(find_features())} of them), fitted to all numbers on one run of the ensemble's centre, patient by patient, with a prior that draws it to no weighting (log odds a standard deviation: {SPREAD:g}). The idea is that of prevalence weights of virtual patients (doi:10.1186/1471-2105-14-221). The effective share of the population is {percent(float(facts["effective_share"]))} (at least a third, by the way the chances are made).
 
@@ -420,7 +426,7 @@ A programme is left out by weighing the members by one over the likelihood of it
 
 ## How far trials of the same drug differ
 
-Arms that had the same drug in the same line differ by more than sampling. How much more is the standard deviation of their truths by the method of moments (doi:10.1016/0197-2456(86)90046-2), on the scale of the fit; it is what the allowance above stands for, and it was set before it was measured so. The last column is the median width of an interval, against the published, of somebody who knew the mean of all these trials exactly and had no term for the trial: {MOST_WIDTH} is less than that wherever arms are large.
+Arms that had the same drug in the same line differ by more than sampling. How much more is the standard deviation of their truths by the method of moments (doi:10.1016/0197-2456(86)90046-2), on the scale of the fit; it is what the allowance above stands for, and it was set before it was measured so. The last column is the median width of an interval, against the published, of somebody who knew the mean of all these trials exactly and had no term for the trial: more than {MOST_WIDTH} in {_count_wide()} rows.
 
 {chr(10).join(tell_between())}
 

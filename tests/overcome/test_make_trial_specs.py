@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -108,6 +109,27 @@ def test_which_drugs_were_at_hand_then_and_there(script, *, drugs, line, region,
     rows = script._later({"drugs": drugs}, fact)
     assert [row["regimen"] for row in rows] == expected
     assert all((row["liver_min"], row["lives_min"], row["delay_days"]) == (0.5, 0.8, 14) for row in rows)
+
+
+def test_shipped_trials_stop_by_the_criterion_of_the_progression_that_the_table_holds() -> None:
+    rows = read_trials("endpoints_long").drop_nulls("criterion")
+    by_mrecist = set[str]()
+    for name in list_shipped():
+        spec = find_spec(name)
+        own = rows.filter(pl.col("arm_id").is_in([arm.arm_id for arm in spec.arms]))
+        criteria = {
+            row["criterion"]
+            for row in own.iter_rows(named=True)
+            if {"PFS", "TTP"} & set(words(row["endpoint"]))
+        }
+        assert spec.progression == ("mrecist" if criteria == {"mRECIST"} else "recist11"), name
+        by_mrecist |= {name} if spec.progression == "mrecist" else set()
+    assert {"REFLECT", "RESORCE", "LAUNCH"} <= by_mrecist
+
+
+def words(endpoint: str) -> list[str]:
+    """Parts of an endpoint's name: `mPFS` is a median, `HR_TTP` a ratio."""
+    return [part.removeprefix("m") for part in endpoint.split("_")]
 
 
 def test_shipped_trials_keep_to_the_rules() -> None:

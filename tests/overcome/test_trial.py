@@ -276,16 +276,17 @@ def test_nobody_is_known_after_the_data_cut() -> None:
     assert tables["treatments"]["end_day"].max() <= 150
 
 
-def test_reading_puts_the_error_of_a_lesion_and_scan_on_the_true_diameter() -> None:
+@pytest.mark.parametrize("baseline_days", [0.0, 28.0])
+def test_reading_puts_the_error_of_a_lesion_and_scan_on_the_true_diameter(baseline_days: float) -> None:
     people = draw_population(np.arange(30, 34), mixed=True, seed=2)
-    job = Job((), (float("-inf"), 0.0, 56.0), until=56.0, seed=2)
+    job = Job((), (float("-inf"), 0.0, 56.0), until=56.0, seed=2, baseline_days=baseline_days)
     result = run_population(job, people)
     true = make_tables(result, job, scans=job.visits, error=False)["lesions"]
     read = read_diameters(true, result, job, sd=0.2)
     drawn = draw_readings(people.numbers, np.arange(3 * 8 * 2), seed=2, sd=0.2).reshape(4, 3, 8, 2)
     for before, after in zip(true.iter_rows(named=True), read.iter_rows(named=True), strict=True):
         who = int(before["patient_id"][1:]) - 30
-        visit = 0 if before["day"] < 0 else [0.0, 56.0].index(before["day"]) + 1
+        visit = result.days[who].tolist().index(before["day"])
         factor = drawn[who, visit, int(before["lesion_id"][1:]) - 1]
         if before["longest_mm"] is None:
             assert after["longest_mm"] is None
@@ -341,8 +342,14 @@ def test_the_baseline_is_within_four_weeks_before_treatment(spec: Spec) -> None:
     assert len(baseline) == tables["patients"].height == (before <= -28).sum()
     assert baseline.min() < -14 < baseline.max() <= 0  # evenly over 0 to 27 days
     study = assemble_study(tables, make_config(spec))
-    seen = assess_study(study, criteria=["recist11"], reasons=False).tables["timepoints"]
-    assert set(seen.filter(pl.col("day") <= 0)["day"]) <= set(before)
+    seen = assess_study(study, criteria=["recist11"], reasons=False).tables["baselines"]
+    last = tables["visits"].filter(pl.col("day") <= 0).group_by("patient_id").agg(pl.col("day").max())
+    targets = tables["lesions"].filter(role="target").join(last, on=["patient_id", "day"])
+    sums = targets.group_by("patient_id").agg(pl.col("longest_mm").sum().alias("sum_mm"))
+    both = seen.join(last, on="patient_id", suffix="_last").join(sums, on="patient_id")
+    assert both.height == tables["patients"].height
+    assert (both["day"] == both["day_last"]).all()
+    assert both["baseline_mm"].to_list() == pytest.approx(both["sum_mm"].to_list(), abs=1e-6)
 
 
 def test_only_the_scan_at_baseline_moves_with_its_day(spec: Spec) -> None:
@@ -366,8 +373,12 @@ def test_treatment_stops_at_progression_by_the_criterion_of_the_trial(criterion:
     assert tables is not None
     study = assemble_study(tables, make_config(spec))
     best = assess_study(study, criteria=[criterion], reasons=False).tables["best_response"]
-    seen = best.drop_nulls("progression_day").join(
-        tables["treatments"].group_by("patient_id").agg(pl.col("end_day").max()), on="patient_id"
-    )
+    ends = tables["treatments"].group_by("patient_id").agg(pl.col("end_day").max())
+    seen = best.drop_nulls("progression_day").join(ends, on="patient_id")
     assert seen.height > 10
     assert (seen["end_day"] == seen["progression_day"]).all()
+    other = run_replicate(
+        replace(spec, progression=({"recist11", "mrecist"} - {criterion}).pop()), 0, keep=True
+    )
+    assert other.tables is not None
+    assert not other.tables["treatments"]["end_day"].equals(tables["treatments"]["end_day"])

@@ -16,9 +16,10 @@ from hccresist.overcome.calibrate_data import DISCREPANCY, Target
 from hccresist.overcome.calibrate_scores import name_later
 
 Array = NDArray[np.float64]
+Key = tuple[str, str, str, str, str]
 
-LEAST_ARMS: Final = 5
-"""Arms of one drug, line and endpoint of which a spread is told."""
+LEAST_ARMS: Final = 4
+"""Arms of one drug, line, endpoint and criterion of which a spread is told."""
 
 
 def spread_between(values: Array, errors: Array) -> float:
@@ -56,21 +57,22 @@ def compare_arms(targets: Sequence[Target]) -> pl.DataFrame:
     Returns
     -------
     DataFrame
-        family, drugs, line, endpoint, arms, lowest, highest, unit, spread (on the scale of the fit),
-        discrepancy (as assumed), width (median over arms of the interval of a prediction that knows the mean
-        of all trials exactly, to that of the published number).
+        family, drugs, line, endpoint, criterion, arms, lowest, highest, unit, spread (on the scale of the
+        fit), discrepancy (as assumed), width (median over arms of the interval of a prediction that knows
+        the mean of all trials exactly, to that of the published number).
     """
-    groups = dict[tuple[str, str, str, str], list[Target]]()
+    groups = dict[Key, list[Target]]()
     for target in targets:
         if not target.wanted[1] and np.isfinite(target.error):
-            key = (target.family, target.drugs, name_later(target.line), target.wanted[2])
+            _, _, endpoint, criterion = target.wanted
+            key = (target.family, target.drugs, name_later(target.line), endpoint, criterion or "")
             groups.setdefault(key, []).append(target)
     rows = [_compare(key, own) for key, own in sorted(groups.items()) if len(own) >= LEAST_ARMS]
     return pl.DataFrame(rows)
 
 
-def _compare(key: tuple[str, str, str, str], own: Sequence[Target]) -> dict[str, object]:
-    family, drugs, line, endpoint = key
+def _compare(key: Key, own: Sequence[Target]) -> dict[str, object]:
+    family, drugs, line, endpoint, criterion = key
     errors = np.array([target.error for target in own])
     spread = spread_between(np.array([target.centre for target in own]), errors)
     return {
@@ -78,6 +80,7 @@ def _compare(key: tuple[str, str, str, str], own: Sequence[Target]) -> dict[str,
         "drugs": drugs,
         "line": line,
         "endpoint": endpoint,
+        "criterion": criterion,
         "arms": len(own),
         "lowest": min(target.value for target in own),
         "highest": max(target.value for target in own),

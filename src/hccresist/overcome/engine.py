@@ -348,7 +348,8 @@ def run_population(
 def find_days(job: Job, population: Population) -> Array:
     """Days on which results are kept; shape = (n, n_visits).
 
-    ``-inf`` becomes each patient's earlier scan, and day zero the whole day of each patient's baseline.
+    ``-inf`` becomes each patient's earlier scan, and day zero the whole day of each patient's baseline. The
+    earlier scan counts from day zero too, so that it may lie close to a baseline of four weeks before.
     """
     wanted = np.asarray(job.visits, dtype=np.float64)
     if not wanted.size or np.any(np.diff(wanted) <= 0):
