@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from bench_exact import DAYS, MOST_LESIONS, VISITS, arrays, digest_model, draw_patient
 from binding_oracle import STEPS, BindingOracle
+from pages import write_between
 from roadrunner_oracle import Dosed, Oracle
 
 from hccresist.overcome.dosing import find_regimen, make_doses, read_drugs
@@ -43,6 +44,8 @@ REGIMENS = {
 KEPT_VEGF = "VEGF on antibody kept"
 """Not part of the comparison: antibody-bound VEGF leaves with the antibody instead of as free VEGF does."""
 LIMITS = {"diameter": 0.02, "same_class": 0.99}
+PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "virtual-patient.md"
+START, END = "<!-- made by benchmarks/bench_binding.py: start -->", "<!-- end of bench_binding.py -->"
 
 
 def find_class(sizes: np.ndarray) -> str:
@@ -140,6 +143,18 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return table
 
 
+def make_table(result: dict[str, Any]) -> str:
+    """Markdown table of all of binding against the balances."""
+    lines = [
+        "| regimen | runs | diameter, worst (of baseline) | 95 % of runs | within 2 % | same best response |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, row in result["summary"]["all"].items():
+        shares = [f"{100 * row[key]:.1f} %" for key in ("worst", "p95", "within", "same_class")]
+        lines.append("| " + " | ".join([name, str(row["runs"]), *shares]) + " |")
+    return "\n".join([*lines, "", f"Full binding that CVODE gave up: {len(result['unsolved'])}."])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -148,6 +163,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=20.0)
     parser.add_argument("--results", type=Path)
+    parser.add_argument("--page", action="store_true", help="write the table into the docs")
     given = parser.parse_args()
     first, _, last = given.patients.partition(":")
     given.cache.mkdir(parents=True, exist_ok=True)
@@ -164,6 +180,8 @@ def main() -> None:
     print(text)
     if given.results:
         given.results.write_text(text + "\n", encoding="utf-8")
+    if given.page:
+        write_between(PAGE, make_table(result), start=START, end=END)
 
 
 if __name__ == "__main__":
