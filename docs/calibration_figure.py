@@ -20,7 +20,7 @@ def draw_fit(fit: pl.DataFrame, theme: str) -> None:
     import altair as alt  # noqa: PLC0415
 
     panels = list[alt.LayerChart]()
-    for family, colour in zip(FAMILIES, list(COLOURS[theme]), strict=True):  # pyright: ignore
+    for family, colour in zip(FAMILIES, COLOURS[theme], strict=True):
         rows = [
             {
                 name: row[name]

@@ -162,20 +162,19 @@ class Table:
         """Take a list of known words."""
         found = self.take(key, _is_texts, "a list of words in quotes", default=list(default))
         for word in found:
-            if word not in known:
-                hint = nearest(word, list(known)) or f"Known: {', '.join(known)}."
-                self.tell(key, f"{word!r} is not known", hint=hint)
+            self._tell_unknown(key, word, known)
         return tuple(word for word in found if word in known)
 
     def word(self, key: str, known: Sequence[str], default: str) -> str:
         """Take a known word."""
         found = self.text(key, default)
-        if found in known:
-            return found
-        self.tell(
-            key, f"{found!r} is not known", hint=nearest(found, list(known)) or f"Known: {', '.join(known)}."
-        )
-        return default
+        self._tell_unknown(key, found, known)
+        return found if found in known else default
+
+    def _tell_unknown(self, key: str, word: str, known: Sequence[str]) -> None:
+        if word not in known:
+            hint = nearest(word, list(known)) or f"Known: {', '.join(known)}."
+            self.tell(key, f"{word!r} is not known", hint=hint)
 
     def table(self, key: str) -> Table:
         """Take a section, empty where there is none."""
